@@ -1,0 +1,125 @@
+//! What every service answers to other services about its events.
+
+use axum::extract::{Path, Query, State};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use garde::Validate;
+use http::{StatusCode, header};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::outbox::{self, number};
+use super::parked::{self, DeadLetter};
+use crate::context::Context;
+use crate::extract::Valid;
+use crate::params;
+use crate::problem::Problem;
+use crate::store::Scope;
+
+/// The number of the last event in the log.
+pub(super) const HEAD: &str = "x-nexus-head";
+/// `CloudEvents` JSON format, section 4.
+const BATCH: &str = "application/cloudevents-batch+json";
+/// The most events of one reply.
+const MAX_LIMIT: u32 = 1_000;
+/// After this much data a reply ends, in bytes; it has one event at least.
+const ENOUGH: usize = 1 << 20;
+
+/// The routes that every service has.
+pub fn routes() -> Router<Context> {
+    Router::new()
+        .route("/internal/events", get(list))
+        .route("/internal/events/rewind", post(rewind))
+        .route("/internal/dead-letters", get(dead_letters))
+        .route("/internal/dead-letters/{source}/{position}/replay", post(replay))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Range {
+    #[serde(default)]
+    after: u64,
+    limit: Option<u32>,
+}
+
+async fn list(
+    State(context): State<Context>,
+    range: Result<Query<Range>, axum::extract::rejection::QueryRejection>,
+) -> Result<impl IntoResponse, Problem> {
+    let Query(range) = range.map_err(|error| Problem::bad_request("invalid-range", error.body_text()))?;
+    let limit = range.limit.unwrap_or(outbox::PASS);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        return Err(Problem::bad_request("invalid-range", format!("limit must be from 1 to {MAX_LIMIT}")));
+    }
+    // The head first: an event that is committed in between is then beyond it, and not missing before it.
+    let head = outbox::head(&context.store).await?;
+    let mut events = outbox::read(&context.store, context.service, range.after, limit).await?;
+    let mut size = 0;
+    let fitting = events.iter().take_while(|event| {
+        let fits = size < ENOUGH;
+        size += event.data.get().len();
+        fits
+    });
+    let fitting = fitting.count();
+    events.truncate(fitting);
+    Ok(([(header::CONTENT_TYPE.as_str(), BATCH.to_owned()), (HEAD, head.to_string())], Json(events)))
+}
+
+/// The dead letters of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeadLetters {
+    /// Oldest first, at most 500.
+    pub items: Vec<DeadLetter>,
+}
+
+async fn dead_letters(State(context): State<Context>) -> Result<Json<DeadLetters>, Problem> {
+    Ok(Json(DeadLetters { items: parked::dead_letters(&context.store, context.service).await? }))
+}
+
+async fn replay(
+    State(context): State<Context>,
+    Path((source, position)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    let found = match position.parse() {
+        Ok(position) => parked::replay(&context.store, &source, position).await?,
+        Err(_) => false,
+    };
+    if found {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    Err(Problem::not_found(format!("{} has no dead letter {position} of {source}", context.service)))
+}
+
+/// Asks a service to apply another's events again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rewind {
+    /// The service that published them.
+    #[garde(length(min = 1, max = 100))]
+    #[schema(example = "token-mgr")]
+    pub source: String,
+    /// The first one to apply again.
+    #[garde(range(min = 1))]
+    #[schema(minimum = 1, example = 1042)]
+    pub position: u64,
+}
+
+/// Handlers see these events again and must be able to bear it: rewinding is for mending what a handler did wrong.
+async fn rewind(State(context): State<Context>, Valid(rewind): Valid<Rewind>) -> Result<StatusCode, Problem> {
+    let (source, last) = (rewind.source.as_str(), number(rewind.position - 1));
+    let mut tx = context.store.begin(Scope::System).await?;
+    // Only backwards: what lies ahead must be applied and not skipped.
+    let sql = "UPDATE _cursors SET position = $2 WHERE source = $1 AND position >= $2";
+    if tx.execute(sql, params![source, last]).await? == 0 {
+        return Err(Problem::unprocessable(
+            "nothing-to-rewind",
+            format!("{} has not applied event {} of {source}", context.service, rewind.position),
+        ));
+    }
+    // Those that are parked come again with the others.
+    tx.execute("DELETE FROM _parked WHERE source = $1 AND position > $2", params![source, last]).await?;
+    tx.commit().await?;
+    tracing::info!(service = context.service, source, position = rewind.position, "applying events again");
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,186 @@
+//! `Idempotency-Key` on POST: the first request does the work, a repeat gets the stored reply, and another body under the same
+//! key is refused (draft-ietf-httpapi-idempotency-key-header section 2).
+//!
+//! A key belongs to the signed-in person who sent it. Without a person there is nobody to keep a reply for, and a reply to
+//! one stranger must not reach another, so the header is then ignored.
+
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use sha2::{Digest, Sha256};
+
+use crate::auth::{Principal, bearer};
+use crate::blobs::hex;
+use crate::context::Context;
+use crate::ids::TenantId;
+use crate::params;
+use crate::problem::Problem;
+use crate::store::{FromRow, Query, Row, StoreError};
+use crate::time::Timestamp;
+
+/// The request header.
+pub const KEY: &str = "idempotency-key";
+/// Set on a reply that was stored by an earlier request.
+pub const REPLAYED: &str = "idempotency-replayed";
+/// How long a reply is kept.
+const KEPT: Duration = Duration::from_secs(24 * 3_600);
+/// After this long without a reply the first request is taken for dead and a repeat does the work.
+const LEASE: Duration = Duration::from_secs(60);
+/// The largest request or reply that is kept, in bytes.
+const MAX_BODY: usize = 1 << 20;
+
+struct Key {
+    tenant: TenantId,
+    /// Person, method, path and key, hashed: one column to look up.
+    id: String,
+    fingerprint: String,
+}
+
+struct Stored {
+    fingerprint: String,
+    started_at: Timestamp,
+    status: Option<i64>,
+    content_type: Option<String>,
+    location: Option<String>,
+    etag: Option<String>,
+    body: Option<Vec<u8>>,
+}
+
+impl FromRow for Stored {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            fingerprint: row.get("fingerprint")?,
+            started_at: row.get("started_at")?,
+            status: row.get("status")?,
+            content_type: row.get("content_type")?,
+            location: row.get("location")?,
+            etag: row.get("etag")?,
+            body: row.get("body")?,
+        })
+    }
+}
+
+/// The layer around a service's routes.
+pub async fn layer(State(context): State<Context>, request: Request, next: Next) -> Response {
+    match handle(&context, request, next).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn handle(context: &Context, request: Request, next: Next) -> Result<Response, Problem> {
+    let Some(key) = request.headers().get(KEY).filter(|_| request.method() == Method::POST) else {
+        return Ok(next.run(request).await);
+    };
+    let key = key.to_str().ok().filter(|key| (1..=255).contains(&key.len())).map(str::to_owned).ok_or_else(|| {
+        Problem::bad_request("invalid-idempotency-key", "Idempotency-Key must be 1 to 255 visible ASCII characters")
+    })?;
+    let (parts, body) = request.into_parts();
+    let Some(token) = bearer(&parts.headers)? else { return Ok(next.run(Request::from_parts(parts, body)).await) };
+    let principal = context.tokens.verify(token).await?;
+    let bytes = to_bytes(body, MAX_BODY).await.map_err(|_| {
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large")
+            .detail("a request with an Idempotency-Key may have at most 1 MiB")
+    })?;
+    let key = identify(&principal, &parts.method, parts.uri.path(), &key, &bytes);
+    if let Some(stored) = reserve(context, &key).await? {
+        return replay(context, &key, stored);
+    }
+    let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+    keep(context, &key, response).await
+}
+
+fn identify(principal: &Principal, method: &Method, path: &str, key: &str, body: &Bytes) -> Key {
+    let mut id = Sha256::new();
+    for part in [principal.user.to_string().as_str(), method.as_str(), path, key] {
+        id.update(part.as_bytes());
+        id.update([0]);
+    }
+    Key { tenant: principal.tenant, id: hex(&id.finalize()), fingerprint: hex(&Sha256::digest(body)) }
+}
+
+/// Takes the key for this request; `Some` when an earlier one has it.
+async fn reserve(context: &Context, key: &Key) -> Result<Option<Stored>, Problem> {
+    let now = context.clock.now();
+    let mut tx = context.store.begin(key.tenant).await?;
+    tx.execute(
+        "DELETE FROM _idempotency WHERE tenant_id = :tenant AND (started_at < $1 OR (status IS NULL AND started_at < $2))",
+        params![now.minus(KEPT), now.minus(LEASE)],
+    )
+    .await?;
+    let taken = tx
+        .execute(
+            "INSERT INTO _idempotency (tenant_id, id, fingerprint, started_at) VALUES (:tenant, $1, $2, $3)
+             ON CONFLICT DO NOTHING",
+            params![key.id.as_str(), key.fingerprint.as_str(), now],
+        )
+        .await?;
+    let stored = if taken == 1 {
+        None
+    } else {
+        tx.query_optional(
+            "SELECT fingerprint, started_at, status, content_type, location, etag, body
+             FROM _idempotency WHERE tenant_id = :tenant AND id = $1",
+            params![key.id.as_str()],
+        )
+        .await?
+    };
+    tx.commit().await?;
+    Ok(stored)
+}
+
+fn replay(context: &Context, key: &Key, stored: Stored) -> Result<Response, Problem> {
+    if stored.fingerprint != key.fingerprint {
+        return Err(Problem::unprocessable(
+            "idempotency-key-reused",
+            "this Idempotency-Key was used with another body; use a new key for a new request",
+        ));
+    }
+    let Some(status) = stored.status.and_then(|status| StatusCode::from_u16(u16::try_from(status).ok()?).ok()) else {
+        let left = LEASE.saturating_sub(context.clock.now().since(stored.started_at));
+        return Err(Problem::conflict("idempotency-key-in-use", "the first request with this key is still being worked on")
+            .retry_after(left.max(Duration::from_secs(1))));
+    };
+    let mut response = (status, stored.body.unwrap_or_default()).into_response();
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_TYPE);
+    let kept = [(header::CONTENT_TYPE, stored.content_type), (header::LOCATION, stored.location), (header::ETAG, stored.etag)];
+    for (name, value) in kept {
+        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+            headers.insert(name, value);
+        }
+    }
+    headers.insert(HeaderName::from_static(REPLAYED), HeaderValue::from_static("true"));
+    Ok(response)
+}
+
+/// Stores the reply; one that says the server failed frees the key, so that a repeat tries again.
+async fn keep(context: &Context, key: &Key, response: Response) -> Result<Response, Problem> {
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, MAX_BODY).await.map_err(Problem::internal)?;
+    let mut tx = context.store.begin(key.tenant).await?;
+    if parts.status.is_server_error() {
+        tx.execute("DELETE FROM _idempotency WHERE tenant_id = :tenant AND id = $1", params![key.id.as_str()]).await?;
+    } else {
+        let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        tx.execute(
+            "UPDATE _idempotency SET status = $2, content_type = $3, location = $4, etag = $5, body = $6
+             WHERE tenant_id = :tenant AND id = $1",
+            params![
+                key.id.as_str(),
+                i64::from(parts.status.as_u16()),
+                text(header::CONTENT_TYPE),
+                text(header::LOCATION),
+                text(header::ETAG),
+                bytes.to_vec(),
+            ],
+        )
+        .await?;
+    }
+    tx.commit().await?;
+    Ok(Response::from_parts(parts, Body::from(bytes)))
+}

@@ -1,0 +1,130 @@
+//! The way of a request into a service, the same for all of them.
+
+use std::any::Any;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tokio::time::Instant;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::Instrument;
+use tracing::field::Empty;
+
+use crate::auth::Caller;
+use crate::context::Context;
+use crate::extract::header_text;
+use crate::idempotency;
+use crate::problem::Problem;
+use crate::scope::{RequestScope, TraceContext};
+use crate::service::Front;
+
+/// Names a request in every log line.
+pub const REQUEST_ID: &str = "x-request-id";
+/// W3C Trace Context.
+pub const TRACEPARENT: &str = "traceparent";
+/// How long the asker still waits, in milliseconds.
+pub const DEADLINE: &str = "x-nexus-deadline-ms";
+/// The largest JSON body, in bytes, that a handler's extractor reads.
+const BODY_LIMIT: usize = 1 << 20;
+
+/// What a reply is measured under, where its route's template says too little. A reply carries it among its extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct MeasuredAs(pub &'static str);
+
+/// Puts the layers around a service's routes. Read it from the bottom up: the last one added meets the request first.
+pub(crate) fn around(routes: Router<Context>, context: &Context, front: Option<&Front>) -> Router {
+    let routes = routes
+        .fallback(|| async { Problem::not_found("there is nothing at this path") })
+        .method_not_allowed_fallback(|| async { Problem::method_not_allowed("this path does not know this method") })
+        // The reply that an Idempotency-Key stores is the handler's own.
+        .layer(from_fn_with_state(context.clone(), idempotency::layer))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        // Other services' doors stay closed to everybody else, whatever a handler forgets.
+        .layer(from_fn(internal_only));
+    let routes = match front {
+        Some(front) => front(routes, context),
+        None => routes,
+    };
+    routes
+        // A panic becomes a 500 that is counted and logged like any other.
+        .layer(CatchPanicLayer::custom(panicked))
+        // Outermost: everything below runs inside the request's scope and is measured.
+        .layer(from_fn_with_state(context.clone(), observe))
+        .with_state(context.clone())
+}
+
+async fn internal_only(request: Request, next: Next) -> Response {
+    let internal = request.uri().path().starts_with("/internal/");
+    if internal && request.extensions().get::<Caller>().is_none() {
+        return Problem::not_found("there is nothing at this path").into_response();
+    }
+    next.run(request).await
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let message = panic
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    Problem::internal(format!("panic: {message}")).into_response()
+}
+
+async fn observe(State(context): State<Context>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let method = request.method().clone();
+    let mut scope = scope_of(request.headers());
+    let span = tracing::info_span!(
+        "request",
+        service = context.service,
+        %method,
+        route,
+        request_id = %scope.request_id,
+        trace_id = Empty,
+        status = Empty,
+    );
+    scope = scope.in_span(&span, parent_of(request.headers()));
+    span.record("trace_id", format!("{:032x}", scope.trace.trace_id));
+    if request.extensions().get::<Caller>().is_none() {
+        // A stranger's haste would make healthy services look slow.
+        scope.deadline = None;
+    }
+    let request_id = HeaderValue::try_from(&scope.request_id).ok();
+    let mut response = scope.run(next.run(request)).instrument(span.clone()).await;
+    let took = started.elapsed();
+    let status = response.status().as_u16();
+    let measured_as = response.extensions().get::<MeasuredAs>().map_or(route.as_str(), |measured| measured.0);
+    context.metrics.record(measured_as, method.as_str(), status, took);
+    span.record("status", status);
+    span.in_scope(|| tracing::debug!(ms = milliseconds(took), "answered"));
+    if let Some(request_id) = request_id {
+        response.headers_mut().insert(HeaderName::from_static(REQUEST_ID), request_id);
+    }
+    response
+}
+
+fn milliseconds(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// The span that caused a request.
+fn parent_of(headers: &HeaderMap) -> Option<TraceContext> {
+    header_text(headers, TRACEPARENT).and_then(|text| text.parse().ok())
+}
+
+/// The scope that a request's headers ask for, or a new one.
+pub fn scope_of(headers: &HeaderMap) -> RequestScope {
+    let trace = parent_of(headers).map_or_else(TraceContext::root, TraceContext::child);
+    let request_id = header_text(headers, REQUEST_ID)
+        .filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)))
+        .map_or_else(|| format!("{:032x}", rand::random::<u128>()), str::to_owned);
+    let deadline = header_text(headers, DEADLINE)
+        .and_then(|text| text.parse().ok())
+        .and_then(|left| Instant::now().checked_add(Duration::from_millis(left)));
+    RequestScope { request_id, trace, deadline }
+}

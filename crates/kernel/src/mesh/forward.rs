@@ -1,0 +1,162 @@
+//! The gateway's way: requests and replies that pass through as they come, of any size and any status.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, Version};
+use http_body::Body as _;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::io::copy_bidirectional;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use crate::discovery::Address;
+
+use super::balance::Permit;
+use super::body::{Counted, Progress, Watched};
+use super::breaker::Verdict;
+use super::call::{Call, is_idempotent, verdict};
+use super::headers::{propagate, strip, strip_request};
+use super::transport::TransportError;
+use super::{MeshError, Target};
+
+/// A body up to this size arrives at once. A longer upload takes as long as its sender needs, so that no deadline can be set
+/// for the whole of it: the time to answer then counts from the body's last movement.
+const SMALL_BODY: u64 = 64 << 10;
+
+/// A request without what belongs to the hop that it came by.
+struct Passing {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    upgrade: Option<OnUpgrade>,
+    /// A body can be sent once; an empty one as often as needed.
+    body: Option<Body>,
+    progress: Progress,
+}
+
+impl Passing {
+    fn new(request: Request<Body>) -> Self {
+        let (mut parts, body) = request.into_parts();
+        strip_request(&mut parts.headers);
+        let progress = Progress::start();
+        let body = (!body.is_end_stream()).then(|| Watched::wrap(body, progress.clone()));
+        let upgrade = parts.extensions.remove::<OnUpgrade>().filter(|_| super::headers::upgrade(&parts.headers).is_some());
+        let path = parts.uri.path_and_query().cloned().map_or_else(Uri::default, Uri::from);
+        Self { method: parts.method, uri: path, headers: parts.headers, upgrade, body, progress }
+    }
+
+    fn is_small(&self) -> bool {
+        self.body.as_ref().is_none_or(|body| body.size_hint().upper().is_some_and(|most| most <= SMALL_BODY))
+    }
+
+    fn may_repeat(&self) -> bool {
+        self.body.is_none() && self.upgrade.is_none() && is_idempotent(&self.method)
+    }
+
+    fn take(&mut self) -> Request<Body> {
+        let mut request = Request::new(self.body.take().unwrap_or_default());
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.uri.clone();
+        *request.headers_mut() = self.headers.clone();
+        request
+    }
+}
+
+impl Target {
+    /// Passes the request on and gives the reply back as it begins: bodies stream both ways, every status is a reply, and an
+    /// upgraded connection (a WebSocket) goes through. Headers that belong to one hop end here. The answer must begin in time,
+    /// counted from the last movement of the request's body; after that nothing limits how long it streams.
+    pub async fn forward(self, request: Request<Body>) -> Result<Response<Body>, MeshError> {
+        let span = tracing::info_span!(
+            "call",
+            service = self.mesh.0.service,
+            callee = self.service,
+            method = %request.method(),
+        );
+        self.pass(Passing::new(request)).instrument(span).await
+    }
+
+    async fn pass(self, mut passing: Passing) -> Result<Response<Body>, MeshError> {
+        let mut call = Call::begin(&self)?;
+        let deadline = Instant::now() + call.given;
+        // Asked before the body is taken.
+        let (small, may_repeat) = (passing.is_small(), passing.may_repeat());
+        let mut failed = None;
+        loop {
+            let mut permit = match call.pick() {
+                Ok(permit) => permit,
+                Err(error) => return Err(failed.unwrap_or(error)),
+            };
+            let left = if small { deadline.saturating_duration_since(Instant::now()) } else { call.given };
+            propagate(&mut passing.headers, &call.scope, small.then_some(left));
+            let error = match self.exchange(&call, &mut passing, &mut permit, left).await {
+                Ok(response) => return Ok(self.reply(passing, permit, response)),
+                Err(error) => error,
+            };
+            let repeat = may_repeat && matches!(error, MeshError::Transport { .. });
+            if !(repeat && call.again(permit, deadline).await) {
+                return Err(error);
+            }
+            failed = Some(error);
+        }
+    }
+
+    async fn exchange(
+        &self,
+        call: &Call<'_>,
+        passing: &mut Passing,
+        permit: &mut Permit,
+        left: Duration,
+    ) -> Result<Response<Body>, MeshError> {
+        let started = Instant::now();
+        let mut request = passing.take();
+        if let (Address::Local(_), Some(upgrade)) = (permit.instance().address(), &passing.upgrade) {
+            request.extensions_mut().insert(upgrade.clone());
+        }
+        let exchange = self.mesh.0.transport.exchange(permit.instance(), request);
+        match passing.progress.within(left, exchange).await {
+            Some(Ok(response)) => {
+                permit.record(verdict(passing.uri.path(), &response));
+                Ok(response)
+            }
+            Some(Err(error)) => {
+                permit.record(Verdict::Failure);
+                Err(call.transport(permit, error))
+            }
+            None => {
+                permit.record(call.late(started.elapsed()));
+                Err(call.timeout())
+            }
+        }
+    }
+
+    fn reply(&self, passing: Passing, permit: Permit, mut response: Response<Body>) -> Response<Body> {
+        *response.version_mut() = Version::HTTP_11;
+        strip(response.headers_mut());
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return response.map(|body| Counted::wrap(body, permit));
+        }
+        // In one process the callee itself takes the client's connection.
+        if let (Address::Http(_), Some(client)) = (permit.instance().address(), passing.upgrade) {
+            let server = hyper::upgrade::on(&mut response);
+            self.mesh.0.keep(async move {
+                if let Err(error) = tunnel(client, server).await {
+                    tracing::debug!(%error, "an upgraded connection broke");
+                }
+                drop(permit);
+            });
+        }
+        response
+    }
+}
+
+/// Passes bytes both ways until both sides have ended.
+async fn tunnel(client: OnUpgrade, server: OnUpgrade) -> Result<(), TransportError> {
+    let broken = |error: hyper::Error| TransportError(error.to_string());
+    let (client, server) = futures::future::try_join(client, server).await.map_err(broken)?;
+    let (mut client, mut server) = (TokioIo::new(client), TokioIo::new(server));
+    copy_bidirectional(&mut client, &mut server).await.map_err(|error| TransportError(error.to_string()))?;
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! A service's definition: a value that reads as a table of contents.
+
+use std::any::{Any, TypeId};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use futures::future::BoxFuture;
+use utoipa::openapi::{Info, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::context::Context;
+use crate::events::{Delivery, Event, Subscription};
+use crate::problem::Problem;
+use crate::registry::Registry;
+use crate::store::{Migration, Tx};
+
+type ReadyCheck = dyn Fn(Context) -> BoxFuture<'static, Result<(), String>> + Send + Sync;
+type StateMaker = dyn Fn(&Context) -> Arc<dyn Any + Send + Sync> + Send + Sync;
+pub(crate) type Front = dyn Fn(Router<Context>, &Context) -> Router<Context> + Send + Sync;
+type JobBody = dyn Fn(Context) -> BoxFuture<'static, Result<(), Problem>> + Send + Sync;
+
+/// A service: its name, and what it brings. Everything that is the same for all services, the kernel adds.
+pub struct Service {
+    pub(crate) name: &'static str,
+    pub(crate) migrations: &'static [Migration],
+    pub(crate) policies: &'static str,
+    pub(crate) routes: OpenApiRouter<Context>,
+    pub(crate) subscriptions: Vec<Subscription>,
+    pub(crate) jobs: Vec<Job>,
+    pub(crate) ready: Vec<(&'static str, Box<ReadyCheck>)>,
+    pub(crate) states: Vec<(TypeId, Box<StateMaker>)>,
+    pub(crate) front: Option<Box<Front>>,
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    /// A service of this name; `services.toml` knows its port, routes and dependencies.
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            migrations: &[],
+            policies: "",
+            routes: OpenApiRouter::new(),
+            subscriptions: Vec::new(),
+            jobs: Vec::new(),
+            ready: Vec::new(),
+            states: Vec::new(),
+            front: None,
+        }
+    }
+
+    /// The service's name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The document of its routes, headed by what `services.toml` says about it.
+    pub fn document(&self) -> OpenApi {
+        let purpose = Registry::built_in().service(self.name).map(|entry| entry.purpose.clone());
+        let mut document = self.routes.get_openapi().clone();
+        document.info =
+            Info::builder().title(self.name).description(purpose).version(env!("CARGO_PKG_VERSION")).build();
+        document
+    }
+
+    /// The steps that make its schema, oldest first.
+    #[must_use]
+    pub fn migrations(mut self, migrations: &'static [Migration]) -> Self {
+        self.migrations = migrations;
+        self
+    }
+
+    /// Who may do what, in Cedar; without policies nothing that asks for permission is allowed.
+    #[must_use]
+    pub fn policies(mut self, cedar: &'static str) -> Self {
+        self.policies = cedar;
+        self
+    }
+
+    /// Its HTTP routes, with full paths as the gateway forwards them. Those under `/internal/` are for other services only.
+    #[must_use]
+    pub fn routes(mut self, routes: OpenApiRouter<Context>) -> Self {
+        self.routes = self.routes.merge(routes);
+        self
+    }
+
+    /// Puts layers around all of its routes, the kernel's own included, once its context is there. Inside the request's scope
+    /// and measurement, outside everything else.
+    #[must_use]
+    pub fn front(
+        mut self,
+        front: impl Fn(Router<Context>, &Context) -> Router<Context> + Send + Sync + 'static,
+    ) -> Self {
+        self.front = Some(Box::new(front));
+        self
+    }
+
+    /// Applies every event of this type, once, inside the transaction that records it as applied. The handler must not call
+    /// other services, as it holds the store's writer: it records what is to do and wakes a job.
+    #[must_use]
+    pub fn on<E: Event>(
+        mut self,
+        name: &'static str,
+        handler: impl for<'a> Fn(&'a Context, &'a mut Tx, Delivery<E>) -> BoxFuture<'a, Result<(), Problem>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.subscriptions.push(Subscription::new::<E>(name, handler));
+        self
+    }
+
+    /// Work that the service does by itself.
+    #[must_use]
+    pub fn job(mut self, job: Job) -> Self {
+        self.jobs.push(job);
+        self
+    }
+
+    /// A part that the service can't do without; the error says what is wrong and what to do.
+    #[must_use]
+    pub fn ready(
+        mut self,
+        name: &'static str,
+        check: impl Fn(Context) -> BoxFuture<'static, Result<(), String>> + Send + Sync + 'static,
+    ) -> Self {
+        self.ready.push((name, Box::new(check)));
+        self
+    }
+
+    /// A value made once at start, that handlers reach by [`Context::state`].
+    #[must_use]
+    pub fn state<T: Any + Send + Sync>(mut self, make: impl Fn(&Context) -> T + Send + Sync + 'static) -> Self {
+        self.states.push((TypeId::of::<T>(), Box::new(move |context| Arc::new(make(context)))));
+        self
+    }
+}
+
+/// Work at intervals, or when woken. One run at a time; a run that fails is logged and comes again.
+pub struct Job {
+    pub(crate) name: &'static str,
+    pub(crate) period: Duration,
+    pub(crate) body: Arc<JobBody>,
+}
+
+impl Job {
+    /// Runs at start, then this long after each end, and whenever [`Context::wake`] names it.
+    pub fn every(
+        name: &'static str,
+        period: Duration,
+        body: impl Fn(Context) -> BoxFuture<'static, Result<(), Problem>> + Send + Sync + 'static,
+    ) -> Self {
+        Self { name, period, body: Arc::new(body) }
+    }
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job").field("name", &self.name).field("period", &self.period).finish_non_exhaustive()
+    }
+}

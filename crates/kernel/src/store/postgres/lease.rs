@@ -1,0 +1,121 @@
+//! A connection in use.
+
+use deadpool_postgres::Object;
+use futures::TryStreamExt;
+use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_postgres::NoTls;
+use tokio_postgres::error::SqlState;
+
+use super::value;
+use crate::store::{Row, StoreError, Value, WAIT};
+
+/// A connection that goes back to the pool in the state in which it came: outside of a transaction and with nothing on its
+/// way. Where that fails it is given up, and the pool makes another.
+pub(in crate::store) struct Lease {
+    held: Option<(Object, OwnedSemaphorePermit)>,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Clean,
+    InTransaction,
+    /// A statement is on its way, and if nobody waits for it any more, nobody knows what it did.
+    Waiting,
+    Broken,
+}
+
+impl Lease {
+    pub(super) fn new(client: Object, permit: OwnedSemaphorePermit) -> Self {
+        Self { held: Some((client, permit)), state: State::Clean }
+    }
+
+    fn client(&self) -> &Object {
+        &self.held.as_ref().expect("a lease has its connection until it is dropped").0
+    }
+
+    /// Begins a transaction that writes; without one a connection only reads.
+    pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
+        self.script("BEGIN READ WRITE").await?;
+        self.state = State::InTransaction;
+        Ok(())
+    }
+
+    pub(in crate::store) async fn commit(mut self) -> Result<(), StoreError> {
+        self.script("COMMIT").await?;
+        self.state = State::Clean;
+        Ok(())
+    }
+
+    pub(in crate::store) async fn script(&mut self, sql: &str) -> Result<(), StoreError> {
+        let before = std::mem::replace(&mut self.state, State::Waiting);
+        let result = self.client().batch_execute(sql).await;
+        self.heard(before, result)
+    }
+
+    pub(in crate::store) async fn execute(&mut self, text: &str, params: &[Value]) -> Result<u64, StoreError> {
+        let before = std::mem::replace(&mut self.state, State::Waiting);
+        let client = self.client();
+        let result = async { client.execute_raw(&client.prepare_cached(text).await?, params).await }.await;
+        self.heard(before, result)
+    }
+
+    pub(in crate::store) async fn rows(&mut self, text: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+        let before = std::mem::replace(&mut self.state, State::Waiting);
+        let client = self.client();
+        let result = async {
+            let statement = client.prepare_cached(text).await?;
+            client.query_raw(&statement, params).await?.try_collect::<Vec<_>>().await
+        };
+        let result = result.await;
+        value::rows(&self.heard(before, result)?)
+    }
+
+    /// The answer is here.
+    fn heard<T>(&mut self, before: State, result: Result<T, tokio_postgres::Error>) -> Result<T, StoreError> {
+        self.state = before;
+        result.map_err(|error| {
+            if error.code() == Some(&SqlState::FEATURE_NOT_SUPPORTED) {
+                // A prepared statement whose result has changed, because a later version migrated the schema.
+                self.client().statement_cache.clear();
+            }
+            let error = StoreError::from(error);
+            if matches!(error, StoreError::Unavailable(_)) {
+                self.state = State::Broken;
+            }
+            error
+        })
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some((client, permit)) = self.held.take() else { return };
+        match (self.state, Handle::try_current()) {
+            (State::Clean, _) => {}
+            // The permit goes along, so that closing the store waits for this.
+            (State::InTransaction | State::Waiting, Ok(runtime)) => {
+                runtime.spawn(tidy(client, permit, self.state));
+            }
+            (State::Broken | State::InTransaction | State::Waiting, _) => drop(Object::take(client)),
+        }
+    }
+}
+
+/// Stops what runs and takes back what was changed.
+async fn tidy(client: Object, permit: OwnedSemaphorePermit, state: State) {
+    let work = async {
+        if state == State::Waiting {
+            client.cancel_token().cancel_query(NoTls).await?;
+        }
+        client.batch_execute("ROLLBACK").await
+    };
+    match tokio::time::timeout(WAIT, work).await {
+        Ok(Ok(())) => drop(client),
+        // The server rolls back what a connection that ends has not committed.
+        _ => drop(Object::take(client)),
+    }
+    // Only now may another have it.
+    drop(permit);
+}

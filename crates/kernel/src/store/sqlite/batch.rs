@@ -1,0 +1,161 @@
+//! The writer's connection, and the units of work that it is to commit together.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use tokio::sync::{Notify, oneshot};
+
+use super::run;
+use crate::store::{Row, StoreError, Value, WAIT};
+
+/// What keeps one unit's wish from becoming another's wait.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// How many units are committed together at most.
+    pub(super) together: usize,
+    /// How long after its begin a transaction takes no more of them.
+    pub(super) patience: Duration,
+    /// How long a unit waits for its turn.
+    pub(super) wait: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { together: 256, patience: Duration::from_millis(5), wait: WAIT }
+    }
+}
+
+/// Whom a unit's end is told.
+pub(super) type Answer = oneshot::Sender<Result<(), StoreError>>;
+
+/// One SQL transaction with the units that are done in it. A unit is a savepoint, so that its end leaves the others alone.
+pub(super) struct Batch {
+    connection: Connection,
+    /// Since when the SQL transaction is open.
+    begun: Option<Instant>,
+    done: Vec<Answer>,
+    /// Whether one of them published events.
+    published: bool,
+    relay: Arc<Notify>,
+    limits: Limits,
+}
+
+impl Batch {
+    pub(super) fn new(connection: Connection, relay: Arc<Notify>, limits: Limits) -> Self {
+        Self { connection, begun: None, done: Vec::new(), published: false, relay, limits }
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Begins a unit, and the SQL transaction where none is open.
+    pub(super) fn begin(&mut self) -> Result<(), StoreError> {
+        if self.begun.is_none() {
+            run::execute(&self.connection, "BEGIN IMMEDIATE", &[])?;
+            self.begun = Some(Instant::now());
+        }
+        self.run(|connection| run::execute(connection, "SAVEPOINT unit", &[])).map(drop)
+    }
+
+    pub(super) fn execute(&mut self, text: &str, params: &[Value]) -> Result<u64, StoreError> {
+        self.run(|connection| run::execute(connection, text, params))
+    }
+
+    pub(super) fn rows(&mut self, text: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+        self.run(|connection| run::rows(connection, text, params))
+    }
+
+    pub(super) fn script(&mut self, sql: &str) -> Result<(), StoreError> {
+        self.run(|connection| Ok(connection.execute_batch(sql)?))
+    }
+
+    fn run<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let result = work(&self.connection);
+        if let Err(error) = &result
+            && self.begun.is_some()
+            && self.connection.is_autocommit()
+        {
+            // A full disk and the like undo the whole transaction (sqlite.org/lang_transaction.html section 3).
+            self.lost(error);
+        }
+        result
+    }
+
+    /// The unit is done well; its end is told once it is durable.
+    pub(super) fn done(&mut self, published: bool, answer: Answer) -> Result<(), StoreError> {
+        self.run(|connection| run::execute(connection, "RELEASE unit", &[]))?;
+        self.published |= published;
+        self.done.push(answer);
+        Ok(())
+    }
+
+    /// Takes back what the unit changed.
+    pub(super) fn undo(&mut self) {
+        if self.begun.is_none() {
+            return;
+        }
+        let undone = run::execute(&self.connection, "ROLLBACK TO unit", &[])
+            .and_then(|_| run::execute(&self.connection, "RELEASE unit", &[]));
+        if let Err(error) = undone {
+            self.lost(&error);
+        }
+    }
+
+    /// Whether units wait for their commit.
+    pub(super) fn has_done(&self) -> bool {
+        !self.done.is_empty()
+    }
+
+    /// Whether nobody else may join.
+    pub(super) fn is_full(&self) -> bool {
+        let late = self.begun.is_some_and(|begun| begun.elapsed() >= self.limits.patience);
+        self.has_done() && (late || self.done.len() >= self.limits.together)
+    }
+
+    /// Commits, and tells every unit.
+    pub(super) fn commit(&mut self) {
+        if self.begun.is_none() {
+            return;
+        }
+        match run::execute(&self.connection, "COMMIT", &[]) {
+            Ok(_) => {
+                self.begun = None;
+                if std::mem::take(&mut self.published) {
+                    self.relay.notify_one();
+                }
+                self.tell(&Ok(()));
+            }
+            Err(error) => self.lost(&error),
+        }
+    }
+
+    /// Ends a transaction without units: an open one would keep other processes, and the log from being shortened.
+    pub(super) fn rest(&mut self) {
+        if self.begun.take().is_some()
+            && let Err(error) = run::execute(&self.connection, "ROLLBACK", &[])
+        {
+            tracing::error!(%error, "an empty transaction could not be ended");
+        }
+    }
+
+    /// Nothing of this transaction happened.
+    fn lost(&mut self, error: &StoreError) {
+        if !self.connection.is_autocommit()
+            && let Err(error) = run::execute(&self.connection, "ROLLBACK", &[])
+        {
+            tracing::error!(%error, "a transaction could not be rolled back");
+        }
+        self.begun = None;
+        self.published = false;
+        self.tell(&Err(error.clone()));
+    }
+
+    fn tell(&mut self, result: &Result<(), StoreError>) {
+        for answer in self.done.drain(..) {
+            // Whoever waited may be gone; the unit's end is the same.
+            let _ = answer.send(result.clone());
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `SQLite`: one file a service, in write-ahead mode, with one writer and a few readers.
+
+mod batch;
+mod readers;
+mod run;
+#[cfg(test)]
+mod tests;
+mod unit;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::Notify;
+
+use super::{Row, StoreError, Value};
+use batch::{Batch, Limits};
+use readers::Readers;
+pub(super) use unit::Unit;
+use writer::Writer;
+
+/// FULL makes a commit wait for the disk (sqlite.org/pragma.html#pragma_synchronous). Foreign keys hold, as on PostgreSQL.
+const SETTINGS: &str = "
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = ON;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA journal_size_limit = 67108864;
+";
+
+pub(super) struct Database {
+    writer: Arc<Writer>,
+    readers: Readers,
+}
+
+impl Database {
+    pub(super) async fn open(path: PathBuf, service: &str, relay: Arc<Notify>) -> Result<Self, StoreError> {
+        Self::open_within(Limits::default(), path, service, relay).await
+    }
+
+    async fn open_within(
+        limits: Limits,
+        path: PathBuf,
+        service: &str,
+        relay: Arc<Notify>,
+    ) -> Result<Self, StoreError> {
+        let file = path.clone();
+        let connection =
+            tokio::task::spawn_blocking(move || open(&file)).await.map_err(|_| StoreError::Closed)?.map_err(|error| {
+                match error {
+                    StoreError::Busy(_) => error,
+                    other => StoreError::Config(format!("{} can't be opened: {other}", path.display())),
+                }
+            })?;
+        let writer = Writer::start(Batch::new(connection, relay, limits), service)?;
+        Ok(Self { writer, readers: Readers::new(path) })
+    }
+
+    pub(super) async fn begin(&self) -> Result<Unit, StoreError> {
+        Unit::begin(self.writer.turn().await?).await
+    }
+
+    pub(super) async fn rows(&self, text: Arc<str>, params: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        self.readers.rows(text, params).await
+    }
+
+    /// The writer last: the last connection to a file writes its log back into it.
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+fn open(path: &Path) -> Result<Connection, StoreError> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    }
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(super::WAIT)?;
+    connection.execute_batch(SETTINGS)?;
+    // From here on a thread that serves requests would do the waiting.
+    connection.busy_timeout(Duration::ZERO)?;
+    connection.set_prepared_statement_cache_capacity(run::KEPT_STATEMENTS);
+    Ok(connection)
+}
