@@ -1,0 +1,58 @@
+//! Removes what nobody will finish: unfinished uploads whose time is over, files without an upload, and old history.
+
+use std::time::Duration;
+
+use nexus_kernel::store::Scope;
+use nexus_kernel::{Context, Problem};
+
+use crate::receive::Receivers;
+use crate::upload::StoredUpload;
+use crate::{part, store};
+
+/// The job's name.
+pub(crate) const JOB: &str = "expire";
+/// How many uploads are read at once.
+const BATCH: i64 = 100;
+/// How long an upload that ended stays in its owner's list.
+const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3_600);
+
+/// Removes what can go now.
+pub(crate) async fn work(ctx: Context) -> Result<(), Problem> {
+    let now = ctx.clock.now();
+    for stored in store::expired(&mut ctx.store.read(Scope::System), now, BATCH).await? {
+        expire(&ctx, &stored).await?;
+    }
+    let mut tx = ctx.store.begin(Scope::System).await?;
+    store::forget(&mut tx, now.minus(REMEMBERED)).await?;
+    tx.commit().await?;
+    sweep(&ctx).await
+}
+
+/// Removes one unfinished upload, unless a part of it is arriving.
+async fn expire(ctx: &Context, stored: &StoredUpload) -> Result<(), Problem> {
+    let id = stored.upload.id;
+    let Some(_lock) = ctx.state::<Receivers>().locks.try_acquire(id) else { return Ok(()) };
+    let mut tx = ctx.store.begin(stored.tenant).await?;
+    if !store::expire(&mut tx, id, ctx.clock.now()).await? {
+        return Ok(());
+    }
+    tx.commit().await?;
+    part::remove(ctx, id).await.map_err(Problem::internal)
+}
+
+/// Removes the files that a crash left behind. A file is made only after its upload is stored, so none is too young to be known.
+async fn sweep(ctx: &Context) -> Result<(), Problem> {
+    let folder = part::folder(ctx).map_err(Problem::internal)?;
+    let mut entries = tokio::fs::read_dir(&folder).await.map_err(Problem::internal)?;
+    while let Some(entry) = entries.next_entry().await.map_err(Problem::internal)? {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if store::needs_file(&mut ctx.store.read(Scope::System), &name).await? {
+            continue;
+        }
+        match tokio::fs::remove_file(entry.path()).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Problem::internal(error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! Uploads over HTTP, on each database.
+
+mod checksum;
+mod expiry;
+mod finish;
+mod hostile;
+mod protocol;
+mod resume;
+mod support;
+
+/// Declares each test on both databases.
+macro_rules! on_each_database {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                Box::pin(super::$name(nexus_testkit::Backend::Sqlite)).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                Box::pin(super::$name(nexus_testkit::Backend::Postgres)).await;
+            })+
+        }
+    };
+}
+use on_each_database;
