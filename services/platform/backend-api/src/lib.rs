@@ -1,0 +1,60 @@
+//! backend-api is the gateway: the one entry from outside to all services. It refuses what it can refuse by itself (malformed
+//! paths, bodies that are too large or too slow, too many requests, tokens that are not good or whose session has ended),
+//! forwards the rest by the longest prefix of `services.toml`, and serves the console and the API's document.
+
+mod access_log;
+mod admission;
+mod client;
+mod compression;
+mod conditional;
+mod connections;
+mod console;
+mod cors;
+mod documents;
+mod front;
+mod inflow;
+mod metrics;
+mod path;
+mod proxy;
+mod rate;
+mod revocation;
+mod routes;
+mod security_headers;
+mod server;
+mod store;
+mod stream;
+mod system;
+mod way;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nexus_contracts::session_mgr::SessionRevoked;
+use nexus_kernel::store::Migration;
+use nexus_kernel::{Job, Service};
+
+pub use console::Assets;
+pub use documents::merged_document;
+pub use server::serve;
+
+/// The service's name.
+pub(crate) const NAME: &str = "backend-api";
+
+static MIGRATIONS: [Migration; 1] =
+    [Migration::new(1, "revoked sessions", include_str!("../migrations/0001_revoked_sessions.sql"))];
+
+/// The service's definition; `console` has the files of the console.
+pub fn service(console: Arc<dyn Assets>) -> Service {
+    Service::new(NAME)
+        .migrations(&MIGRATIONS)
+        .policies(include_str!("../policies.cedar"))
+        .state(move |_| console::Console::new(Arc::clone(&console)))
+        .state(|_| documents::Documents::default())
+        .state(|_| revocation::Revocations::default())
+        .routes(routes::router())
+        .front(front::layers)
+        .on::<SessionRevoked>("refuse", |context, tx, event| Box::pin(revocation::on_session_revoked(context, tx, event)))
+        .job(Job::every("forget-expired", Duration::from_secs(600), |context| {
+            Box::pin(revocation::forget_expired(context))
+        }))
+}

@@ -1,0 +1,86 @@
+//! The API's document, its page, and the figures.
+
+use nexus_testkit::{Backend, Testkit};
+
+use crate::support::{gateway, started};
+
+fn identity() -> Vec<nexus_kernel::Service> {
+    vec![gateway(), session_mgr::service(), token_mgr::service()]
+}
+
+#[test]
+fn a_document_is_read_as_it_was_written() {
+    for service in [session_mgr::service(), token_mgr::service(), user_auth::service(), auth_service::service()] {
+        let written = serde_json::to_string(&service.document()).unwrap();
+        let read: utoipa::openapi::OpenApi = serde_json::from_str(&written).unwrap();
+        assert_eq!(serde_json::to_value(read).unwrap(), serde_json::to_value(service.document()).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn one_document_has_the_operations_of_all_running_services() {
+    let kit = Testkit::start(Backend::Sqlite, identity()).await;
+    let reply = kit.get("/openapi.json").send().await.expect(200);
+    let document = reply.value();
+    assert_eq!(document["paths"]["/api/sessions"]["get"]["operationId"], "list_sessions");
+    assert_eq!(document["paths"]["/api/system/services"]["get"]["tags"][0], "backend-api");
+    assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+    let tags: Vec<_> = document["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect();
+    assert_eq!(tags, ["backend-api", "session-mgr", "token-mgr"]);
+    // The running system and the command line tell the same.
+    let printed = serde_json::to_value(backend_api::merged_document(identity())).unwrap();
+    assert_eq!(document, printed);
+    let _ = kit.get("/openapi.json").header("if-none-match", reply.header("etag")).send().await.expect(304);
+}
+
+#[tokio::test]
+async fn every_reference_of_the_document_leads_somewhere() {
+    fn references<'a>(value: &'a serde_json::Value, found: &mut Vec<&'a str>) {
+        match value {
+            serde_json::Value::Object(map) => {
+                found.extend(map.get("$ref").and_then(|reference| reference.as_str()));
+                map.values().for_each(|value| references(value, found));
+            }
+            serde_json::Value::Array(list) => list.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let document = serde_json::to_value(backend_api::merged_document(identity())).unwrap();
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    assert!(!found.is_empty());
+    for reference in found {
+        assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_needs_nothing_from_elsewhere() {
+    let kit = started(|_| {}).await;
+    let page = kit.get("/api-docs").send().await.expect(200);
+    assert!(page.header("content-type").starts_with("text/html"));
+    for part in ["/api-docs/page.css", "/api-docs/page.js"] {
+        assert!(page.text().contains(part));
+        let part = kit.get(part).send().await.expect(200);
+        assert!(!part.text().contains("http://") && !part.text().contains("https://"));
+    }
+    // The policy forbids scripts inside the page.
+    assert!(!page.text().contains("<script>") && !page.text().contains("onclick"));
+}
+
+#[tokio::test]
+async fn the_figures_of_all_services_are_for_the_machines_own_network() {
+    let kit = started(|_| {}).await;
+    let _ = kit.get("/api/content/echo").send().await.expect(200);
+    let reply = kit.get("/metrics").from_address([127, 0, 0, 1]).send().await.expect(200);
+    for series in [
+        r#"http_requests_total{service="backend-api",route="/api/content",method="GET",status="2xx"} 1"#,
+        r#"http_requests_total{service="content-management",route="/api/content/echo",method="GET",status="2xx"} 1"#,
+    ] {
+        assert!(reply.text().contains(series), "{}", reply.text());
+    }
+    assert_eq!(reply.text().matches("# TYPE http_requests counter").count(), 1);
+    assert!(reply.text().ends_with("# EOF\n"));
+    let _ = kit.get("/metrics").from_address([203, 0, 113, 9]).send().await.expect(404);
+    let _ = kit.get("/metrics").from_address([127, 0, 0, 1]).header("x-forwarded-for", "203.0.113.9").send().await.expect(404);
+}

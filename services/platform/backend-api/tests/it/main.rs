@@ -1,0 +1,32 @@
+//! The gateway over HTTP: through its router, and through real connections where the connection matters.
+
+mod browser;
+mod connection;
+mod console;
+mod documents;
+mod identity;
+mod limits;
+mod reading;
+mod routing;
+mod support;
+mod system;
+mod tokens;
+
+/// Makes each of these functions a test on SQLite and one on PostgreSQL.
+macro_rules! on_each_backend {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(nexus_testkit::Backend::Sqlite).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $test() {
+                super::$test(nexus_testkit::Backend::Postgres).await;
+            })*
+        }
+    };
+}
+use on_each_backend;
