@@ -1,0 +1,169 @@
+//! Commands that start services.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use nexus_contracts::user_auth::UserAuth;
+use nexus_kernel::config::{Config, Secret};
+use nexus_kernel::runtime::Cloud;
+use nexus_kernel::{Service, telemetry};
+use http::Method;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::api::Api;
+use crate::compose;
+use crate::demo::Demo;
+use crate::folder::DataFolder;
+use crate::sign_in::local_url;
+
+const GATEWAY: &str = "backend-api";
+const ACCOUNTS: &str = "user-auth";
+/// How long a service may take to answer once it was started.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How much of a random token the demo's password is: 119 bits.
+const PASSWORD_LENGTH: usize = 20;
+const NO_DEMO: &str = "The demo was not made: it needs an empty data folder, and this one is in use (choose another --data)\n";
+
+/// Runs every service in this process.
+pub(super) fn up(config: Config, demo: bool) -> anyhow::Result<ExitCode> {
+    let _telemetry = telemetry::install(&config.telemetry)?;
+    super::runtime()?.block_on(serve(config, compose::services(), demo))
+}
+
+/// Runs the named services in this process.
+pub(super) fn run(config: Config, names: &[String]) -> anyhow::Result<ExitCode> {
+    let known = compose::names();
+    if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
+        bail!("this build has no service `{unknown}`; `nexus services` lists those that it has");
+    }
+    if !names.iter().any(|name| name == GATEWAY) {
+        bail!("add {GATEWAY}: without the gateway nothing can reach the services of this process");
+    }
+    let _telemetry = telemetry::install(&config.telemetry)?;
+    let chosen = compose::services().into_iter().filter(|service| names.iter().any(|name| name == service.name()));
+    super::runtime()?.block_on(serve(config, chosen.collect(), false))
+}
+
+/// Brings every schema up to date; the services start no work.
+pub(super) fn migrate(config: Config) -> anyhow::Result<ExitCode> {
+    let _telemetry = telemetry::install(&config.telemetry)?;
+    let _folder = DataFolder::take(&config.data)?;
+    let migrated = super::runtime()?.block_on(async {
+        let environment = compose::environment(config).await?;
+        Ok::<_, anyhow::Error>(nexus_kernel::runtime::migrate(&environment, &compose::services()).await?)
+    })?;
+    super::print(&format!("{migrated} services are up to date\n"))
+}
+
+/// Prints the merged document of the whole API.
+pub(super) fn openapi() -> anyhow::Result<ExitCode> {
+    let document = backend_api::merged_document(compose::services());
+    super::print(&format!("{}\n", serde_json::to_string_pretty(&document)?))
+}
+
+async fn serve(mut config: Config, services: Vec<Service>, demo: bool) -> anyhow::Result<ExitCode> {
+    let folder = DataFolder::take(&config.data)?;
+    let mut stop = Stop::listen()?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("listening on {}; choose another address with --listen", config.listen))?;
+    let address = listener.local_addr().context("the address that was given")?;
+    // With port 0 the system chooses one, and links must name it.
+    config.public_url = config.public_url.replace(&format!("http://{}", config.listen), &format!("http://{address}"));
+    let api = Api::at(&local_url(address))?;
+    let environment = compose::environment(config).await?;
+    let cloud = Cloud::start(&environment, services).await?;
+    let gateway = cloud.router(GATEWAY).context("the gateway is among the services")?;
+    let closing = CancellationToken::new();
+    let server = tokio::spawn(backend_api::serve(listener, gateway, closing.clone()));
+
+    let ready = async {
+        let link = setup_link(&cloud).await?;
+        let new = demo && folder.was_empty() && link.is_some();
+        announce(&cloud, &environment.config, &api, link.as_ref().filter(|_| !new)).await?;
+        match link.filter(|_| new) {
+            Some(token) => show(&cloud, &environment.config, api, &token).await,
+            None if demo => super::print(NO_DEMO).map(drop),
+            None => Ok(()),
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = async { ready.await?; std::future::pending().await } => outcome,
+        () = stop.asked() => Ok(()),
+    };
+
+    tracing::info!("stopping: running requests and jobs may end; a second signal stops at once");
+    let end = async {
+        // Requests first: jobs and stores serve them until the last one has its reply.
+        closing.cancel();
+        let ended = server.await.context("the server's task");
+        cloud.shutdown().await;
+        ended
+    };
+    tokio::select! {
+        ended = end => ended?,
+        () = stop.asked() => bail!("stopped before running work had ended"),
+    }
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+/// Says that the system is there, once each part of it answers and the port does, and how to make the first account.
+async fn announce(cloud: &Cloud, config: &Config, api: &Api, setup_token: Option<&Secret>) -> anyhow::Result<()> {
+    let context = cloud.context_of(GATEWAY).context("the gateway is among the services")?;
+    for name in compose::names().into_iter().filter(|name| cloud.router(name).is_some()) {
+        let call = context.mesh.to(name).timeout(ANSWER).get("/health/live").send();
+        call.await.with_context(|| format!("{name} was started and does not answer"))?;
+    }
+    api.call(Method::GET, "/health/live").send().await.context("the gateway was started and does not answer")?;
+    let mut text = format!("Nexus COS is running at {}\n", config.public_url);
+    if let Some(token) = setup_token {
+        let url = format!("{}/setup?token={}", config.public_url, token.expose());
+        text.push_str(&format!("Make the owner's account (once, this link is a key): {url}\n"));
+    }
+    super::print(&text).map(drop)
+}
+
+/// What makes the first account; `None` when there is one, or no service that keeps accounts.
+async fn setup_link(cloud: &Cloud) -> anyhow::Result<Option<Secret>> {
+    let Some(context) = cloud.context_of(GATEWAY).filter(|_| cloud.router(ACCOUNTS).is_some()) else { return Ok(None) };
+    Ok(UserAuth::new(&context.mesh).setup_link().await.context("asking for the set-up link")?.token)
+}
+
+/// Makes the demo.
+async fn show(cloud: &Cloud, config: &Config, api: Api, setup_token: &Secret) -> anyhow::Result<()> {
+    let context = cloud.context_of(GATEWAY).context("the gateway is among the services")?;
+    let password: String = context.ids.random_token().chars().take(PASSWORD_LENGTH).collect();
+    let mut demo = Demo::set_up(api, setup_token, Secret::from(password.as_str())).await?;
+    super::print(&demo.greeting())?;
+    match demo.make_media(config).await {
+        Ok(number) => super::print(&format!("The demo is complete: {number} clips\n"))?,
+        // The organisation is there and the system runs: no reason to stop it.
+        Err(error) => super::print(&format!("The demo has not all of its media: {error:#}\n"))?,
+    };
+    Ok(())
+}
+
+/// The signals that ask for an end.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("listening for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("listening for SIGINT")?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

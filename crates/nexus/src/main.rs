@@ -1,0 +1,25 @@
+//! Nexus COS: the whole cloud in one program.
+
+mod api;
+mod assets;
+mod cli;
+mod commands;
+mod compose;
+mod demo;
+mod folder;
+mod sign_in;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    match commands::run(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("nexus: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

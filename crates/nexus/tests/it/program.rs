@@ -1,0 +1,142 @@
+//! Runs the program.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// How long a system may take to start.
+const START: Duration = Duration::from_secs(60);
+
+/// The repository's root.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository has a root")
+}
+
+fn program(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nexus"));
+    command.args(arguments).current_dir(folder).env_remove("NEXUS_CONFIG").env_remove("NEXUS_PASSWORD");
+    command
+}
+
+/// The program with these arguments, in a folder of its own, without settings from outside.
+pub(crate) fn nexus(folder: &Path, arguments: &[&str]) -> Output {
+    nexus_with(folder, arguments, &[], "")
+}
+
+/// The same with variables and standard input.
+pub(crate) fn nexus_with(folder: &Path, arguments: &[&str], variables: &[(&str, &str)], input: &str) -> Output {
+    let mut command = program(folder, arguments);
+    command.envs(variables.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program runs");
+    // A program that needs no input may be gone before it comes.
+    let _ = child.stdin.take().expect("it is piped").write_all(input.as_bytes());
+    child.wait_with_output().expect("the program ends")
+}
+
+/// What it printed.
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// What it complained about.
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A system that runs until the test stops it, or ends.
+pub(crate) struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    said: Vec<String>,
+}
+
+/// How a system ended.
+pub(crate) struct Stopped {
+    /// Its exit code.
+    pub(crate) code: Option<i32>,
+    /// All that it printed.
+    pub(crate) said: String,
+}
+
+impl Running {
+    /// `nexus up` at a free port, with its data in this folder, ready.
+    pub(crate) fn up(folder: &Path, arguments: &[&str]) -> Self {
+        Self::start(folder, &[&["up"], arguments].concat())
+    }
+
+    /// The program at a free port, ready.
+    pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let mut command = program(folder, &[arguments, &["--listen", "127.0.0.1:0"]].concat());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program runs");
+        let (sender, lines) = channel();
+        let output = BufReader::new(child.stdout.take().expect("it is piped"));
+        std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let mut running = Self { child, lines, said: Vec::new() };
+        running.wait_for("Nexus COS is running at ", START);
+        running
+    }
+
+    /// The next line that contains these words.
+    pub(crate) fn wait_for(&mut self, words: &str, limit: Duration) -> String {
+        loop {
+            let line = self.lines.recv_timeout(limit).unwrap_or_else(|_| panic!("`{words}` was not said: {:?}", self.said));
+            self.said.push(line.clone());
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+
+    /// The token of the set-up link.
+    pub(crate) fn setup_token(&mut self) -> String {
+        let line = self.wait_for("/setup?token=", START);
+        line.rsplit('=').next().expect("the link has a token").to_owned()
+    }
+
+    /// Where its gateway listens.
+    pub(crate) fn address(&self) -> String {
+        let (_, address) = self.said[0].split_once("http://").expect("the first line has the address");
+        address.to_owned()
+    }
+
+    /// A request to it: the status, and the body if it is JSON.
+    pub(crate) fn request(&self, method: &str, path: &str, token: Option<&str>, body: Option<&Value>) -> (u16, Value) {
+        let body = body.map(ToString::to_string).unwrap_or_default();
+        let bearer = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{bearer}content-type: application/json\r\n\
+             content-length: {}\r\n\r\n",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(self.address()).expect("the gateway listens");
+        stream.write_all(format!("{head}{body}").as_bytes()).expect("the gateway takes the request");
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).expect("the gateway answers");
+        let status = reply.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("the reply has a status");
+        let (_, body) = reply.split_once("\r\n\r\n").expect("the reply's head ends");
+        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub(crate) fn stop(mut self) -> Stopped {
+        let pid = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status().expect("kill is there");
+        assert!(asked.success(), "the program still ran");
+        let code = self.child.wait().expect("the program ends").code();
+        self.said.extend(self.lines.iter());
+        Stopped { code, said: self.said.join("\n") }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already when the test stopped it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
