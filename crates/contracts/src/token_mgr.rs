@@ -98,7 +98,7 @@ pub struct TokenReply {
     pub session_id: SessionId,
     /// Good for one refresh; only there when it was asked for in the body. Otherwise it is in the cookie.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 43, max_length = 43, example = "q7Yx0mQ3nV8rT2kLw5Zb9cH4dJ6fG1sA_EpUoXyRiNM")]
     pub refresh_token: Option<Secret>,
 }
 

@@ -88,6 +88,7 @@ pub(crate) struct SessionView {
     /// When its tokens were last refreshed; at most five minutes before its last request.
     last_seen_at: Timestamp,
     /// Whether it is the one that asks.
+    #[schema(example = true)]
     current: bool,
 }
 

@@ -19,7 +19,7 @@ use crate::refresh_token::RefreshToken;
 pub(crate) struct RefreshRequest {
     /// The refresh token of a client that keeps it itself; absent: the one in the cookie counts.
     #[garde(skip)]
-    #[schema(value_type = Option<String>, min_length = 43, max_length = 43)]
+    #[schema(value_type = Option<String>, min_length = 43, max_length = 43, example = "q7Yx0mQ3nV8rT2kLw5Zb9cH4dJ6fG1sA_EpUoXyRiNM")]
     refresh_token: Option<Secret>,
 }
 
