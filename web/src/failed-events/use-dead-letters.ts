@@ -1,0 +1,14 @@
+import { useQuery } from '@tanstack/react-query';
+import { api, call } from '../api/client';
+
+export const deadLettersKey = ['system', 'dead-letters'] as const;
+
+/** The events that a service gave up on, of all services. */
+export function useDeadLetters({ enabled = true }: { enabled?: boolean } = {}) {
+  return useQuery({
+    queryKey: deadLettersKey,
+    queryFn: () => call(api.GET('/api/system/dead-letters')),
+    enabled,
+    refetchInterval: 30_000,
+  });
+}
