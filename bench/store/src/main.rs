@@ -47,7 +47,11 @@ fn main() -> anyhow::Result<()> {
     let disk = std::env::args().nth(1).unwrap_or_else(|| ".".to_owned());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     println!("| | store layer | raw SQLite | ratio |\n| --- | --- | --- | --- |");
-    for case in [Case { together: 64, units: 64_000 }, Case { together: 256, units: 102_400 }, Case { together: 1, units: 4_000 }] {
+    for case in [
+        Case { together: 64, units: 64_000 },
+        Case { together: 256, units: 102_400 },
+        Case { together: 1, units: 4_000 },
+    ] {
         let (mut layers, mut raws) = (Vec::new(), Vec::new());
         // In turns, so that a slow moment of the machine meets both.
         for _ in 0..ROUNDS {

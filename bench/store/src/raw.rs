@@ -40,8 +40,18 @@ fn insert(connection: &Connection, tenant: &str) -> anyhow::Result<()> {
         .prepare_cached("INSERT INTO items (id, tenant_id, title, created_at) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![id, tenant, event.title, now])?;
     connection
-        .prepare_cached("INSERT INTO _outbox (id, tenant_id, type, key, time, traceparent, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
-        .execute(params![Uuid::now_v7().to_string(), tenant, ItemAdded::TYPE, id, now, None::<String>, serde_json::to_string(&event)?])?;
+        .prepare_cached(
+            "INSERT INTO _outbox (id, tenant_id, type, key, time, traceparent, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            Uuid::now_v7().to_string(),
+            tenant,
+            ItemAdded::TYPE,
+            id,
+            now,
+            None::<String>,
+            serde_json::to_string(&event)?,
+        ])?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use nexus_kernel::id_type;
 use nexus_kernel::mesh::{Mesh, MeshError};
 use serde::{Deserialize, Serialize};
 
-use crate::content_management::ContentId;
+pub use crate::content_management::ContentId;
 
 /// The service's name.
 pub const SERVICE: &str = "streamcore";

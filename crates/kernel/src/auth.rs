@@ -166,7 +166,7 @@ impl TokenVerifier {
     pub fn new(mesh: Mesh, clock: Clock) -> Self {
         let verified = moka::future::Cache::builder()
             .max_capacity(100_000)
-            .time_to_live(Duration::from_secs(60))
+            .time_to_live(Duration::from_mins(1))
             .build();
         Self(Arc::new(Inner {
             mesh,
@@ -183,14 +183,12 @@ impl TokenVerifier {
             return Err(invalid("the token is too long"));
         }
         let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        let principal = match self.0.verified.get(&digest).await {
-            Some(known) => known,
-            None => {
-                let claims = self.claims(token).await?;
-                let principal = Principal::from(claims);
-                self.0.verified.insert(digest, principal.clone()).await;
-                principal
-            }
+        let principal = if let Some(known) = self.0.verified.get(&digest).await {
+            known
+        } else {
+            let principal = Principal::from(self.claims(token).await?);
+            self.0.verified.insert(digest, principal.clone()).await;
+            principal
         };
         if principal.expires_at <= self.0.clock.now() {
             return Err(Problem::unauthorized("expired-token", "the access token has expired; refresh it"));

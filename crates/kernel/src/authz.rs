@@ -30,7 +30,7 @@ pub struct Resource {
 
 impl Resource {
     /// A thing of this kind (a Cedar entity type, as `Content`).
-    pub fn new(kind: &'static str, id: impl ToString) -> Self {
+    pub fn new(kind: &'static str, id: impl std::fmt::Display) -> Self {
         Self { kind, id: id.to_string(), tenant: None, owner: None, attributes: Vec::new() }
     }
 
@@ -55,7 +55,7 @@ impl Resource {
 
     /// A text that policies look at, as `resource.visibility`.
     #[must_use]
-    pub fn text(mut self, name: &'static str, value: impl ToString) -> Self {
+    pub fn text(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
         self.attributes.push((name, value.to_string()));
         self
     }

@@ -11,11 +11,14 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path as BlobPath;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, WriteMultipart};
 use sha2::{Digest, Sha256};
+use tokio_util::io::ReaderStream;
 
 use crate::problem::Problem;
 
 /// How many parts of a blob may be on their way to the store at once.
 const PARTS_IN_FLIGHT: usize = 4;
+/// How much of a file is read at once, in bytes.
+const FILE_CHUNK: usize = 256 << 10;
 
 /// What can go wrong with a blob.
 #[derive(Debug, thiserror::Error)]
@@ -147,6 +150,20 @@ impl Blobs {
         self.put_stream(key, futures::stream::iter([Ok(content)]), None).await
     }
 
+    /// Takes a file over: afterwards it is the blob, and no longer where it was. On the disk of a folder store it is moved and
+    /// not copied, so that its size does not matter and a crash leaves it whole in one of the two places.
+    pub async fn put_file(&self, key: &str, file: &Path) -> Result<(), BlobError> {
+        parse(key)?;
+        if let Some(root) = self.root.as_deref()
+            && move_below(root, key, file).await?
+        {
+            return Ok(());
+        }
+        let content = ReaderStream::with_capacity(tokio::fs::File::open(file).await?, FILE_CHUNK);
+        self.put_stream(key, content, None).await?;
+        Ok(tokio::fs::remove_file(file).await?)
+    }
+
     /// Bytes in the blob.
     pub async fn size(&self, key: &str) -> Result<u64, BlobError> {
         Ok(self.store.head(&parse(key)?).await?.size)
@@ -158,8 +175,7 @@ impl Blobs {
         key: &str,
         range: Option<Range<u64>>,
     ) -> Result<BoxStream<'static, std::io::Result<Bytes>>, BlobError> {
-        let mut options = GetOptions::default();
-        options.range = range.map(GetRange::Bounded);
+        let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
         let found = self.store.get_opts(&parse(key)?, options).await?;
         Ok(found.into_stream().map_err(std::io::Error::other).boxed())
     }
@@ -183,6 +199,9 @@ impl Blobs {
         for key in &keys {
             self.delete(key).await?;
         }
+        if let Some(folder) = self.local_path(prefix) {
+            remove_leftovers(&folder).await?;
+        }
         Ok(keys.len() as u64)
     }
 
@@ -197,6 +216,31 @@ impl Blobs {
     pub fn local_path(&self, key: &str) -> Option<PathBuf> {
         let path = parse(key).ok()?;
         self.root.as_ref().map(|root| root.join(path.as_ref()))
+    }
+}
+
+/// Moves a file to its place below a folder, durably; false when that is on another disk.
+async fn move_below(root: &Path, key: &str, file: &Path) -> std::io::Result<bool> {
+    let place = root.join(key);
+    let folder = place.parent().unwrap_or(root);
+    tokio::fs::create_dir_all(folder).await?;
+    tokio::fs::File::open(file).await?.sync_all().await?;
+    match tokio::fs::rename(file, &place).await {
+        Err(error) if error.kind() == std::io::ErrorKind::CrossesDevices => return Ok(false),
+        moved => moved?,
+    }
+    // The name, and the names of the folders above it that are new.
+    for above in folder.ancestors().take_while(|above| above.starts_with(root)) {
+        tokio::fs::File::open(above).await?.sync_all().await?;
+    }
+    Ok(true)
+}
+
+/// Removes what a killed process left of files that it had not finished: they have no keys, so that no list shows them.
+async fn remove_leftovers(folder: &Path) -> std::io::Result<()> {
+    match tokio::fs::remove_dir_all(folder).await {
+        Err(error) if !matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -247,6 +291,31 @@ mod tests {
         let broken = content().chain(futures::stream::iter([Err(std::io::Error::other("cut"))]));
         assert!(matches!(blobs.put_stream("x", broken, None).await, Err(BlobError::Source(_))));
         assert!(matches!(blobs.size("x").await, Err(BlobError::NotFound(_))));
+    }
+
+    #[tokio::test]
+    async fn a_file_is_taken_over() {
+        let (folder, blobs) = blobs();
+        let file = folder.path().join("film");
+        std::fs::write(&file, b"moving pictures").unwrap();
+        blobs.put_file("a/b/film", &file).await.unwrap();
+        assert!(!file.exists());
+        assert_eq!(blobs.get("a/b/film").await.unwrap(), "moving pictures");
+        assert!(blobs.put_file("a/b/film", &file).await.is_err());
+        assert!(blobs.put_file("../film", &file).await.is_err());
+        assert_eq!(blobs.size("a/b/film").await.unwrap(), 15);
+    }
+
+    #[tokio::test]
+    async fn what_a_killed_process_had_not_finished_goes_with_the_rest() {
+        let (folder, blobs) = blobs();
+        blobs.put("a/b", Bytes::from_static(b"x")).await.unwrap();
+        let leftover = folder.path().join("blobs/a/c#1");
+        std::fs::write(&leftover, b"half").unwrap();
+        assert_eq!(blobs.list("a").await.unwrap(), ["a/b"]);
+        blobs.delete_prefix("a").await.unwrap();
+        assert!(!leftover.exists());
+        assert_eq!(blobs.delete_prefix("a").await.unwrap(), 0);
     }
 
     #[tokio::test]

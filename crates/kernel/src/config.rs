@@ -5,9 +5,9 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use figment::{Figment, Provider};
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Value};
+use figment::{Figment, Provider};
 use serde::{Deserialize, Serialize};
 
 /// A value that never reaches a log: a password, a key, a URL with either.
@@ -242,11 +242,7 @@ impl Default for Config {
                 ffprobe: PathBuf::from("ffprobe"),
             },
             mail: MailConfig { smtp: Secret::default(), from: "Nexus COS <no-reply@localhost>".to_owned() },
-            telemetry: TelemetryConfig {
-                format: LogFormat::Text,
-                filter: "info".to_owned(),
-                otlp: String::new(),
-            },
+            telemetry: TelemetryConfig { format: LogFormat::Text, filter: "info".to_owned(), otlp: String::new() },
         }
     }
 }
@@ -267,6 +263,15 @@ pub enum ConfigError {
     /// A value of the wrong type or out of its range.
     #[error("{0}")]
     Invalid(Box<figment::Error>),
+    /// A secret that can be guessed.
+    #[error(
+        "`mesh.secret` has {length} characters and needs at least {}; make one with `openssl rand -hex 32`",
+        MeshConfig::SECRET_LENGTH
+    )]
+    WeakSecret {
+        /// How long it is.
+        length: usize,
+    },
 }
 
 /// One effective value, for `nexus config`.
@@ -302,7 +307,10 @@ impl Loaded {
         }
         // `NEXUS_TEST_*` and `NEXUS_BIN` steer the test tools, `NEXUS_PASSWORD` is for `nexus token`: none is a setting.
         let variables = Env::prefixed("NEXUS_")
-            .filter(|key| !key.starts_with("TEST_") && !["bin", "config", "password"].contains(&key.as_str().to_lowercase().as_str()))
+            .filter(|key| {
+                !key.starts_with("TEST_")
+                    && !["bin", "config", "password"].contains(&key.as_str().to_lowercase().as_str())
+            })
             .split("__");
         figment = figment.merge(variables).merge(Serialized::defaults(flags));
         for (key, value) in keys(&figment) {
@@ -311,6 +319,10 @@ impl Loaded {
             }
         }
         let mut config: Config = figment.extract().map_err(|error| ConfigError::Invalid(Box::new(error)))?;
+        let length = config.mesh.secret.expose().len();
+        if (1..MeshConfig::SECRET_LENGTH).contains(&length) {
+            return Err(ConfigError::WeakSecret { length });
+        }
         if config.public_url.is_empty() {
             config.public_url = format!("http://{}", config.listen);
         }
@@ -387,13 +399,23 @@ mod tests {
     #[test]
     fn an_unknown_key_names_the_nearest_known_one_and_its_file() {
         let error = read("[gateway]\nbody_limt = 5").unwrap_err().to_string();
-        assert!(error.contains("`gateway.body_limt`") && error.contains("did you mean `gateway.body_limit`?"), "{error}");
+        assert!(
+            error.contains("`gateway.body_limt`") && error.contains("did you mean `gateway.body_limit`?"),
+            "{error}"
+        );
         assert!(error.contains("nexus.toml"), "{error}");
     }
 
     #[test]
     fn a_wrong_type_is_an_error_that_names_the_key() {
         assert!(read("[gateway]\nburst = \"many\"").unwrap_err().to_string().contains("burst"));
+    }
+
+    #[test]
+    fn a_mesh_secret_that_can_be_guessed_is_refused_without_being_shown() {
+        let error = read("[mesh]\nsecret = \"swordfish\"").unwrap_err().to_string();
+        assert!(error.contains("`mesh.secret` has 9 characters") && !error.contains("swordfish"), "{error}");
+        assert!(read(&format!("[mesh]\nsecret = \"{}\"", "s".repeat(32))).is_ok());
     }
 
     #[test]

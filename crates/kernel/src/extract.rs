@@ -28,7 +28,7 @@ where
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let Json(body) = Json::<T>::from_request(request, state).await.map_err(unreadable)?;
+        let Json(body) = Json::<T>::from_request(request, state).await.map_err(|rejection| unreadable(&rejection))?;
         match body.validate() {
             Ok(()) => Ok(Self(body)),
             Err(report) => Err(report.iter().fold(
@@ -39,7 +39,7 @@ where
     }
 }
 
-fn unreadable(rejection: JsonRejection) -> Problem {
+fn unreadable(rejection: &JsonRejection) -> Problem {
     let detail = rejection.body_text();
     match rejection.status() {
         StatusCode::UNPROCESSABLE_ENTITY => Problem::unprocessable("validation-failed", detail),

@@ -27,9 +27,9 @@ pub const KEY: &str = "idempotency-key";
 /// Set on a reply that was stored by an earlier request.
 pub const REPLAYED: &str = "idempotency-replayed";
 /// How long a reply is kept.
-const KEPT: Duration = Duration::from_secs(24 * 3_600);
+const KEPT: Duration = Duration::from_hours(24);
 /// After this long without a reply the first request is taken for dead and a repeat does the work.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 /// The largest request or reply that is kept, in bytes.
 const MAX_BODY: usize = 1 << 20;
 

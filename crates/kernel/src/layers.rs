@@ -4,10 +4,11 @@ use std::any::Any;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::to_bytes;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio::time::Instant;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
@@ -39,6 +40,7 @@ pub(crate) fn around(routes: Router<Context>, context: &Context, front: Option<&
     let routes = routes
         .fallback(|| async { Problem::not_found("there is nothing at this path") })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed("this path does not know this method") })
+        .layer(from_fn(explain_refusals))
         // The reply that an Idempotency-Key stores is the handler's own.
         .layer(from_fn_with_state(context.clone(), idempotency::layer))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
@@ -54,6 +56,19 @@ pub(crate) fn around(routes: Router<Context>, context: &Context, front: Option<&
         // Outermost: everything below runs inside the request's scope and is measured.
         .layer(from_fn_with_state(context.clone(), observe))
         .with_state(context.clone())
+}
+
+/// What axum's own extractors refuse, they refuse in plain text: a path or a query that does not have the right types.
+async fn explain_refusals(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if !status.is_client_error() || !kind.starts_with("text/plain") {
+        return response;
+    }
+    let reason = to_bytes(response.into_body(), BODY_LIMIT).await.unwrap_or_default();
+    let title = status.canonical_reason().unwrap_or("Refused");
+    Problem::new(status, "invalid-request", title).detail(String::from_utf8_lossy(&reason)).into_response()
 }
 
 async fn internal_only(request: Request, next: Next) -> Response {
@@ -121,7 +136,9 @@ fn parent_of(headers: &HeaderMap) -> Option<TraceContext> {
 pub fn scope_of(headers: &HeaderMap) -> RequestScope {
     let trace = parent_of(headers).map_or_else(TraceContext::root, TraceContext::child);
     let request_id = header_text(headers, REQUEST_ID)
-        .filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)))
+        .filter(|id| {
+            (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        })
         .map_or_else(|| format!("{:032x}", rand::random::<u128>()), str::to_owned);
     let deadline = header_text(headers, DEADLINE)
         .and_then(|text| text.parse().ok())

@@ -139,7 +139,7 @@ mod tests {
                 } else {
                     prop_assert_eq!(decision.remaining, 0);
                     prop_assert!(decision.retry_after > Duration::ZERO && decision.retry_after <= decision.reset_after);
-                    let early = now.plus(decision.retry_after - Duration::from_micros(1));
+                    let early = now.plus(decision.retry_after).minus(Duration::from_micros(1));
                     prop_assert!(!gcra(Some(next), early, &quota).0.allowed);
                     prop_assert!(gcra(Some(next), now.plus(decision.retry_after), &quota).0.allowed);
                 }
@@ -193,6 +193,6 @@ mod tests {
         let allowed: Vec<bool> = decisions.iter().map(|(_, decision)| decision.allowed).collect();
         assert_eq!(allowed, [true, true, true, false, true]);
         assert_eq!(decisions[3].1.retry_after, Duration::from_secs(20));
-        assert_eq!(decisions[3].1.reset_after, Duration::from_secs(60));
+        assert_eq!(decisions[3].1.reset_after, Duration::from_mins(1));
     }
 }

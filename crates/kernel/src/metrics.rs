@@ -104,7 +104,7 @@ impl Metrics {
     }
 }
 
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// Buckets grow by a quarter from 50 µs, so that a percentile is right to 25 %.
 const BUCKETS: usize = 72;
 

@@ -66,11 +66,7 @@ struct Inner {
 
 impl Problem {
     /// A problem of the kind `code` (lower case words joined by `-`), with the title that all of its kind share.
-    pub fn new(
-        status: StatusCode,
-        code: impl Into<Cow<'static, str>>,
-        title: impl Into<Cow<'static, str>>,
-    ) -> Self {
+    pub fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, title: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             status,
             code: code.into(),

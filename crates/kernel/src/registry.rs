@@ -87,7 +87,8 @@ impl Registry {
 
     /// The same, with the prefix that won.
     pub fn route_with_prefix(&self, path: &str) -> Option<(&str, &ServiceEntry)> {
-        let answers = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let answers =
+            |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         self.services
             .iter()
             .flat_map(|service| service.routes.iter().map(move |prefix| (prefix.as_str(), service)))

@@ -196,11 +196,10 @@ impl Cloud {
             dependencies: entry.deps.iter().filter(|dep| present.contains(&dep.as_str())).cloned().collect(),
             own: service.ready,
         };
-        let (routes, _) = service.routes.split_for_parts();
+        let (own, _) = service.routes.split_for_parts();
         let system = system_routes::routes(Arc::new(readiness), &document)
             .map_err(|source| StartError::Document { service: name, source })?;
-        let routes = routes.merge(system).merge(events::routes());
-        let router = layers::around(routes, &context, service.front.as_deref());
+        let router = layers::around(own.merge(system).merge(events::routes()), &context, service.front.as_deref());
         environment.discovery.register(name, router.clone());
         self.routers.insert(name, router);
         self.documents.insert(name, document);

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use axum::Router;
 use futures::future::BoxFuture;
-use utoipa::openapi::{Info, OpenApi};
+use utoipa::openapi::{Content, Info, OpenApi, PathItem, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::context::Context;
 use crate::events::{Delivery, Event, Subscription};
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 use crate::registry::Registry;
 use crate::store::{Migration, Tx};
 
@@ -66,6 +66,7 @@ impl Service {
         let mut document = self.routes.get_openapi().clone();
         document.info =
             Info::builder().title(self.name).description(purpose).version(env!("CARGO_PKG_VERSION")).build();
+        mark_problems(&mut document);
         document
     }
 
@@ -164,4 +165,27 @@ impl std::fmt::Debug for Job {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Job").field("name", &self.name).field("period", &self.period).finish_non_exhaustive()
     }
+}
+
+/// Refusals are problem documents (RFC 9457 section 3), though a route's annotation names only the body and utoipa takes
+/// every body for JSON.
+fn mark_problems(document: &mut OpenApi) {
+    const JSON: &str = "application/json";
+    let operations = document.paths.paths.values_mut().flat_map(|item| {
+        let PathItem { get, put, post, delete, options, head, patch, .. } = item;
+        [get, put, post, delete, options, head, patch].into_iter().flatten()
+    });
+    for response in operations.flat_map(|operation| operation.responses.responses.values_mut()) {
+        let RefOr::T(response) = response else { continue };
+        if response.content.get(JSON).is_some_and(is_problem)
+            && let Some(content) = response.content.shift_remove(JSON)
+        {
+            response.content.insert(problem::MEDIA_TYPE.to_owned(), content);
+        }
+    }
+}
+
+fn is_problem(content: &RefOr<Content>) -> bool {
+    let RefOr::T(Content { schema: Some(RefOr::Ref(schema)), .. }) = content else { return false };
+    schema.ref_location.ends_with("/ProblemDetails")
 }

@@ -6,6 +6,8 @@
 
 mod otlp;
 
+use std::io::IsTerminal;
+
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use tracing::level_filters::LevelFilter;
 use tracing::{Span, Subscriber};
@@ -89,5 +91,5 @@ fn text<S>() -> impl Layer<S> + Send + Sync
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false).compact()
+    tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false).compact()
 }

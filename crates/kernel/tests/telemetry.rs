@@ -1,5 +1,7 @@
 //! Traces, as a collector gets them.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 

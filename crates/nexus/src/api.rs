@@ -1,16 +1,19 @@
 //! A client of a running system, through the same door as every other client.
 
+use std::pin::pin;
+
 use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use nexus_kernel::config::Secret;
 use nexus_kernel::problem::ProblemDetails;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::connect::{self, Security};
 
 /// The largest reply, in bytes.
 const MAX_REPLY: usize = 8 << 20;
@@ -18,8 +21,8 @@ const MAX_REPLY: usize = 8 << 20;
 /// A running system.
 #[derive(Debug, Clone)]
 pub(crate) struct Api {
-    client: Client<HttpConnector, Full<Bytes>>,
-    base: String,
+    base: Uri,
+    security: Security,
 }
 
 /// A reply, read whole.
@@ -33,19 +36,32 @@ pub(crate) struct Reply {
 impl Api {
     /// The system at this address.
     pub(crate) fn at(url: &str) -> anyhow::Result<Self> {
-        let base = url.trim_end_matches('/');
-        let uri: Uri = base.parse().with_context(|| format!("`{url}` is no address; expected http://host:port"))?;
-        if uri.scheme_str() != Some("http") || uri.host().is_none() {
-            bail!("`{url}` can't be called from here: give the gateway's own address, as http://127.0.0.1:3000");
+        let expected = || format!("`{url}` is no address; expected http://host:port or https://host");
+        let base: Uri = url.parse().with_context(expected)?;
+        let security = match base.scheme_str() {
+            Some("http") => Security::None,
+            Some("https") => Security::Tls,
+            _ => bail!(expected()),
+        };
+        if base.path() != "/" || base.query().is_some() {
+            bail!("`{url}` names a page; the system's address ends with its host and port");
         }
-        let client = Client::builder(TokioExecutor::new()).build_http();
-        Ok(Self { client, base: base.to_owned() })
+        Ok(Self { base, security })
     }
 
     /// A request to it.
     pub(crate) fn call(&self, method: Method, path: &str) -> Call<'_> {
-        let inner = Request::builder().method(method).uri(format!("{}{path}", self.base));
+        let host = self.base.authority().map_or("", |authority| authority.as_str());
+        let inner = Request::builder().method(method).uri(path).header(header::HOST, host);
         Call { api: self, inner, body: Bytes::new() }
+    }
+
+    fn host(&self) -> &str {
+        self.base.host().unwrap_or_default().trim_matches(['[', ']'])
+    }
+
+    fn port(&self) -> u16 {
+        self.base.port_u16().unwrap_or(self.security.standard_port())
     }
 }
 
@@ -88,13 +104,24 @@ impl Call<'_> {
 
     /// Sends it; every status is a reply.
     pub(crate) async fn exchange(self) -> anyhow::Result<Reply> {
-        let request = self.inner.body(Full::new(self.body)).context("the request")?;
-        let base = &self.api.base;
-        let unreachable = || format!("nothing answers at {base}; start the system with `nexus up`, or name another with --url");
-        let response = self.api.client.request(request).await.with_context(unreachable)?;
-        let (parts, body) = response.into_parts();
-        let body = Limited::new(body, MAX_REPLY).collect().await.map_err(|error| anyhow!("the reply broke off: {error}"))?;
-        Ok(Reply { status: parts.status, headers: parts.headers, body: body.to_bytes() })
+        let Self { api, inner, body } = self;
+        let request = inner.header(header::CONNECTION, "close").body(Full::new(body)).context("the request")?;
+        let stream = connect::connect(api.host(), api.port(), api.security).await.with_context(|| {
+            format!("nothing answers at {}; start the system with `nexus up`, or name another with --url", api.base)
+        })?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.context("the connection")?;
+        let mut exchange = pin!(async {
+            let (parts, body) = sender.send_request(request).await.context("the connection broke off")?.into_parts();
+            let body = Limited::new(body, MAX_REPLY).collect().await;
+            let body = body.map_err(|error| anyhow!("the reply broke off: {error}"))?.to_bytes();
+            Ok(Reply { status: parts.status, headers: parts.headers, body })
+        });
+        tokio::select! {
+            biased;
+            reply = &mut exchange => return reply,
+            ended = connection => ended.context("the connection broke off")?,
+        }
+        exchange.await
     }
 }
 

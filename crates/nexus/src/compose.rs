@@ -64,3 +64,26 @@ async fn cache(config: &Config, clock: &Clock) -> anyhow::Result<Cache> {
         url => Cache::redis(url, clock.clone()).await.context("cache.redis"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn one_name_of_a_schema_means_one_thing_in_all_services() {
+        let mut known: HashMap<String, (&str, Value)> = HashMap::new();
+        for service in services() {
+            let document = serde_json::to_value(service.document()).unwrap();
+            let schemas = document["components"]["schemas"].as_object().cloned().unwrap_or_default();
+            for (name, schema) in schemas {
+                let (owner, first) = known.entry(name.clone()).or_insert((service.name(), schema.clone()));
+                assert_eq!(*first, schema, "{name} of {owner} and of {}", service.name());
+            }
+        }
+        assert!(known.len() > 10, "{:?}", known.keys());
+    }
+}

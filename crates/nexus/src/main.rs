@@ -5,6 +5,7 @@ mod assets;
 mod cli;
 mod commands;
 mod compose;
+mod connect;
 mod demo;
 mod folder;
 mod sign_in;

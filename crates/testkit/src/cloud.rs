@@ -68,7 +68,7 @@ impl Testkit {
             Backend::Postgres => Some(Database::create().await),
         };
         let mut config = Config { data: folder.path().to_owned(), ..Config::default() };
-        config.public_url = "http://nexus.test".to_owned();
+        "http://nexus.test".clone_into(&mut config.public_url);
         config.store.pool = 4;
         if let Some(database) = &database {
             config.store.postgres = database.url.as_str().into();

@@ -67,7 +67,8 @@ pub(crate) fn sign(claims: &AccessClaims) -> String {
 
 /// Publishes the test key where token-mgr would.
 pub(crate) fn key_publisher() -> Router {
-    let keys = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": KEY_ID, "x": PUBLIC_X}]});
+    let keys =
+        json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": KEY_ID, "x": PUBLIC_X}]});
     Router::new()
         .route("/.well-known/jwks.json", get(move || async move { Json(keys) }))
         .route("/health/live", get(|| async { Json(json!({"status": "up"})) }))

@@ -123,9 +123,13 @@ async fn write(context: Context) {
 async fn drain(cloud: &Cloud) {
     let writer = cloud.context_of(WRITER).expect("it runs");
     let listener = cloud.context_of(LISTENER).expect("it runs");
-    let entries: Vec<Entry> =
-        writer.store.read(Scope::System).query("SELECT id FROM entry ORDER BY id", vec![]).await.expect("the store answers");
-    let effects = nexus_testkit::eventually_within(Duration::from_secs(120), "every event to be applied", async || {
+    let entries: Vec<Entry> = writer
+        .store
+        .read(Scope::System)
+        .query("SELECT id FROM entry ORDER BY id", vec![])
+        .await
+        .expect("the store answers");
+    let effects = nexus_testkit::eventually_within(Duration::from_mins(2), "every event to be applied", async || {
         let effects: Vec<Effect> = listener
             .store
             .read(Scope::System)

@@ -15,7 +15,7 @@ use super::CacheError;
 
 /// How long after its end, by the machine's clock, an entry still takes memory. The injected clock decides what is over, and
 /// may go slower than the machine's.
-pub(super) const KEPT_LONGER: Duration = Duration::from_secs(60);
+pub(super) const KEPT_LONGER: Duration = Duration::from_mins(1);
 /// How long a connection or an answer may take before the cache counts as down.
 const ANSWER_LIMIT: Duration = Duration::from_millis(500);
 

@@ -11,7 +11,7 @@ use super::*;
 use crate::limit::gcra;
 use crate::time::Timestamp;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 struct Fixture {
     cache: Cache,
@@ -74,7 +74,7 @@ on_both_backends!(
 async fn a_value_is_there_until_its_time_is_over(Fixture { cache, clock, key }: Fixture) {
     assert_eq!(cache.get(&key).await.unwrap(), None);
     cache.set(&key, "value", MINUTE).await.unwrap();
-    clock.advance(MINUTE - Duration::from_micros(1));
+    clock.advance(Duration::from_micros(59_999_999));
     assert_eq!(cache.get(&key).await.unwrap().as_deref(), Some(&b"value"[..]));
     clock.advance(Duration::from_micros(1));
     assert_eq!(cache.get(&key).await.unwrap(), None);

@@ -183,16 +183,15 @@ impl Consumer {
         let store = &self.applier.context.store;
         let sql = "SELECT position FROM _cursors WHERE source = $1";
         let known: Option<Scalar<u64>> = store.read(Scope::System).query_optional(sql, params![self.source]).await?;
-        let cursor = match known {
-            Some(Scalar(cursor)) => cursor,
+        let cursor = if let Some(Scalar(cursor)) = known {
+            cursor
+        } else {
             // A new subscriber hears everything that ever happened.
-            None => {
-                let mut tx = store.begin(Scope::System).await?;
-                let sql = "INSERT INTO _cursors (source, position) VALUES ($1, $2) ON CONFLICT DO NOTHING";
-                tx.execute(sql, params![self.source, number(0)]).await?;
-                tx.commit().await?;
-                0
-            }
+            let mut tx = store.begin(Scope::System).await?;
+            let sql = "INSERT INTO _cursors (source, position) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+            tx.execute(sql, params![self.source, number(0)]).await?;
+            tx.commit().await?;
+            0
         };
         self.cursor = Some(cursor);
         Ok(cursor)

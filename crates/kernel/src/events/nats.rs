@@ -23,7 +23,7 @@ const STREAM: &str = "nexus-events";
 const SUBJECTS: &str = "nexus.events";
 /// The stream's limits; what is older is in the publishers' logs.
 const STREAM_BYTES: i64 = 256 << 20;
-const STREAM_AGE: Duration = Duration::from_secs(24 * 3_600);
+const STREAM_AGE: Duration = Duration::from_hours(24);
 /// How long anything may wait for the server.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often it is made sure that the stream is there.

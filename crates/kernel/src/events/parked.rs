@@ -18,7 +18,7 @@ pub(super) const ATTEMPTS: u32 = 10;
 /// The pause after the first failure; it doubles with each.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// How much of an error is kept, in characters.
 const ERROR_LENGTH: usize = 1_000;
 /// How many dead letters one list shows, oldest first.

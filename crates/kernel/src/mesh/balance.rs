@@ -71,7 +71,8 @@ impl Balancer {
         let now = self.clock.now();
         let all = self.endpoints(service, instances);
         let waits = all.iter().filter_map(|(_, endpoint)| endpoint.breaker().wait(now)).min();
-        let mut willing: Vec<_> = all.into_iter().filter(|(_, endpoint)| endpoint.breaker().wait(now).is_none()).collect();
+        let mut willing: Vec<_> =
+            all.into_iter().filter(|(_, endpoint)| endpoint.breaker().wait(now).is_none()).collect();
         if let Some(tried) = tried.filter(|_| willing.len() > 1) {
             willing.retain(|(instance, _)| instance.id() != tried);
         }
@@ -90,17 +91,18 @@ impl Balancer {
 
     fn endpoints(&self, service: &str, instances: Vec<Instance>) -> Vec<(Instance, Arc<Endpoint>)> {
         self.with(service, |known| {
-            let before = known.endpoints.len();
-            let fresh = || Endpoint { in_flight: AtomicUsize::new(0), breaker: Mutex::new(Breaker::new(self.settings)) };
+            let fresh =
+                || Endpoint { in_flight: AtomicUsize::new(0), breaker: Mutex::new(Breaker::new(self.settings)) };
             let found: Vec<_> = instances
                 .into_iter()
                 .map(|instance| {
-                    let endpoint = known.endpoints.entry(Arc::clone(instance.id())).or_insert_with(|| Arc::new(fresh()));
+                    let endpoint =
+                        known.endpoints.entry(Arc::clone(instance.id())).or_insert_with(|| Arc::new(fresh()));
                     let endpoint = Arc::clone(endpoint);
                     (instance, endpoint)
                 })
                 .collect();
-            if known.endpoints.len() > found.len() || known.endpoints.len() > before {
+            if known.endpoints.len() > found.len() {
                 known.endpoints.retain(|id, _| found.iter().any(|(instance, _)| instance.id() == id));
             }
             found

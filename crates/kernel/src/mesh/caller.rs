@@ -20,7 +20,7 @@ use crate::time::{Clock, Timestamp};
 /// Carries the caller's name and its proof.
 pub const CALLER: HeaderName = HeaderName::from_static("x-nexus-caller");
 /// How long a proof is good.
-const VALID: Duration = Duration::from_secs(60);
+const VALID: Duration = Duration::from_mins(1);
 
 /// Signs and verifies callers' names: `v1.<service>.<end, in seconds since the epoch>.<HMAC-SHA-256 of all before, base64url>`.
 #[derive(Clone)]

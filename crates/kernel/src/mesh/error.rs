@@ -77,9 +77,7 @@ impl From<MeshError> for Problem {
     fn from(error: MeshError) -> Self {
         match error {
             MeshError::Refused(problem) => problem,
-            MeshError::BreakerOpen { retry_after, .. } => {
-                Self::unavailable(error.to_string()).retry_after(retry_after)
-            }
+            MeshError::BreakerOpen { retry_after, .. } => Self::unavailable(error.to_string()).retry_after(retry_after),
             MeshError::NoInstance { .. } => Self::unavailable(error.to_string()),
             MeshError::Transport { ref service, .. } => {
                 // Addresses and causes are for the log.

@@ -42,7 +42,8 @@ impl Passing {
         strip_request(&mut parts.headers);
         let progress = Progress::start();
         let body = (!body.is_end_stream()).then(|| Watched::wrap(body, progress.clone()));
-        let upgrade = parts.extensions.remove::<OnUpgrade>().filter(|_| super::headers::upgrade(&parts.headers).is_some());
+        let upgrade =
+            parts.extensions.remove::<OnUpgrade>().filter(|_| super::headers::upgrade(&parts.headers).is_some());
         let path = parts.uri.path_and_query().cloned().map_or_else(Uri::default, Uri::from);
         Self { method: parts.method, uri: path, headers: parts.headers, upgrade, body, progress }
     }

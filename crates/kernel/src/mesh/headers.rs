@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use http::header::{CONNECTION, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    CONNECTION, EXPECT, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::layers::{DEADLINE, REQUEST_ID, TRACEPARENT};
@@ -100,7 +102,8 @@ mod tests {
 
     #[test]
     fn an_upgrade_goes_on_and_nothing_else_of_its_connection_header() {
-        let mut sent = headers(&[("connection", "close, Upgrade"), ("upgrade", "websocket"), ("x-forwarded-host", "a")]);
+        let mut sent =
+            headers(&[("connection", "close, Upgrade"), ("upgrade", "websocket"), ("x-forwarded-host", "a")]);
         strip_request(&mut sent);
         let kept = [("connection", "upgrade"), ("upgrade", "websocket"), ("x-forwarded-host", "a")];
         assert_eq!(sent, headers(&kept));

@@ -129,7 +129,12 @@ impl MeshRequest {
         self.idempotent && passing
     }
 
-    async fn attempt(&self, call: &Call<'_>, permit: &mut Permit, deadline: Instant) -> Result<MeshResponse, MeshError> {
+    async fn attempt(
+        &self,
+        call: &Call<'_>,
+        permit: &mut Permit,
+        deadline: Instant,
+    ) -> Result<MeshResponse, MeshError> {
         let started = Instant::now();
         let request = self.request(call, deadline - started)?;
         let exchange = async {
@@ -138,12 +143,9 @@ impl MeshRequest {
             let verdict = verdict(&self.path, &response);
             Ok((self.read(call, permit, response).await?, verdict))
         };
-        let outcome = match timeout_at(deadline, exchange).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                permit.record(call.late(started.elapsed()));
-                return Err(call.timeout());
-            }
+        let Ok(outcome) = timeout_at(deadline, exchange).await else {
+            permit.record(call.late(started.elapsed()));
+            return Err(call.timeout());
         };
         match outcome {
             Ok((response, verdict)) => {
@@ -162,7 +164,8 @@ impl MeshRequest {
         if let Some(mistake) = &self.mistake {
             return Err(invalid(mistake.clone()));
         }
-        let request = Request::builder().method(self.method.clone()).uri(&self.path).body(Body::from(self.body.clone()));
+        let request =
+            Request::builder().method(self.method.clone()).uri(&self.path).body(Body::from(self.body.clone()));
         let mut request = request.map_err(|error| invalid(format!("{}: {error}", self.path)))?;
         *request.headers_mut() = self.headers.clone();
         propagate(request.headers_mut(), &call.scope, Some(left));
@@ -172,7 +175,12 @@ impl MeshRequest {
         Ok(request)
     }
 
-    async fn read(&self, call: &Call<'_>, permit: &Permit, response: Response<Body>) -> Result<MeshResponse, MeshError> {
+    async fn read(
+        &self,
+        call: &Call<'_>,
+        permit: &Permit,
+        response: Response<Body>,
+    ) -> Result<MeshResponse, MeshError> {
         let (parts, body) = response.into_parts();
         let body = match Limited::new(body, MAX_REPLY).collect().await {
             Ok(body) => body.to_bytes(),
@@ -235,7 +243,10 @@ impl MeshResponse {
 
     /// The problem that the service tells of; one that speaks no RFC 9457 is told of by its status alone.
     fn problem(&self) -> Problem {
-        let is_problem = self.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(MEDIA_TYPE.as_bytes()));
+        let is_problem = self
+            .headers
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|kind| kind.as_bytes().starts_with(MEDIA_TYPE.as_bytes()));
         let details = serde_json::from_slice::<ProblemDetails>(&self.body).ok().filter(|_| is_problem);
         let problem = match details {
             Some(details) => Problem::from(ProblemDetails { status: self.status.as_u16(), ..details }),

@@ -24,7 +24,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 /// How often an unused connection is asked whether its other end is still there, and how long it may take to say so.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How long an unused connection is kept.
-const IDLE_LIMIT: Duration = Duration::from_secs(60);
+const IDLE_LIMIT: Duration = Duration::from_mins(1);
 
 /// Why an instance gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +75,8 @@ impl Transport {
 
     async fn over_http(&self, base: &str, mut request: Request<Body>) -> Result<Response<Body>, TransportError> {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        let uri: Uri = format!("{base}{path}").parse().map_err(|error| TransportError(format!("{base}{path}: {error}")))?;
+        let uri: Uri =
+            format!("{base}{path}").parse().map_err(|error| TransportError(format!("{base}{path}: {error}")))?;
         *request.uri_mut() = uri;
         *request.version_mut() = Version::HTTP_11;
         if let Some(proof) = self.key.as_ref().and_then(|key| key.sign(self.service, self.clock.now())) {

@@ -100,7 +100,12 @@ async fn alone(tx: &mut Tx, schema: &str) -> Result<(), StoreError> {
     // A migration may take long, and so may the wait for another process that is at it.
     tx.script("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10min'").await?;
     tx.rows("SELECT pg_advisory_xact_lock(hashtext('nexus-migrate'), hashtext($1))", params![schema]).await?;
-    tx.script(&format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\"")).await
+    let known = tx.rows("SELECT 1 AS known FROM pg_namespace WHERE nspname = $1", params![schema]).await?;
+    if known.is_empty() {
+        // A role that may not make schemas can still use one that an administrator made for it.
+        tx.script(&format!("CREATE SCHEMA \"{schema}\"")).await?;
+    }
+    Ok(())
 }
 
 async fn apply(store: &Store, tx: &mut Tx, owner: &str, migrations: &[Migration]) -> Result<(), StoreError> {
@@ -127,15 +132,16 @@ async fn apply(store: &Store, tx: &mut Tx, owner: &str, migrations: &[Migration]
             params![owner, migration.version, migration.name, checksum.as_str(), store.now()],
         )
         .await?;
-        tracing::info!(service = store.shared.service, owner, migration.version, migration.name, "migrated");
+        tracing::debug!(service = store.shared.service, owner, migration.version, migration.name, "migrated");
     }
     Ok(())
 }
 
 /// What is applied must be how the list begins.
 fn check(migrations: &[Migration], applied: &[Applied]) -> Result<(), StoreError> {
-    if let Some(pair) = migrations.windows(2).find(|pair| pair[0].version >= pair[1].version) {
-        return Err(refused(&pair[1], "versions must rise from step to step"));
+    let next = migrations.iter().skip(1);
+    if let Some((_, next)) = migrations.iter().zip(next).find(|(step, next)| step.version >= next.version) {
+        return Err(refused(next, "versions must rise from step to step"));
     }
     let newest = migrations.last().map_or(0, |migration| migration.version);
     if let Some(newer) = applied.iter().find(|done| done.version > newest) {

@@ -15,7 +15,6 @@ mod tests;
 mod tx;
 mod value;
 
-
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,12 +112,7 @@ enum Database {
 
 impl Shared {
     /// The statement in the database's dialect and all of its parameters, the tenant among them.
-    fn prepare(
-        &self,
-        scope: Scope,
-        sql: &str,
-        mut params: Vec<Value>,
-    ) -> Result<(Arc<str>, Vec<Value>), StoreError> {
+    fn prepare(&self, scope: Scope, sql: &str, mut params: Vec<Value>) -> Result<(Arc<str>, Vec<Value>), StoreError> {
         let tenant = match scope {
             Scope::System => None,
             Scope::Tenant(tenant) => Some(tenant),
@@ -168,7 +162,7 @@ impl Store {
         let scope = scope.into();
         let work = match &self.shared.database {
             Database::Sqlite(database) => Work::Sqlite(database.begin().await?),
-            Database::Postgres(database) => Work::Postgres(database.begin().await?),
+            Database::Postgres(database) => Work::Postgres(Box::new(database.begin().await?)),
         };
         Ok(Tx::new(Arc::clone(&self.shared), scope, work))
     }

@@ -14,12 +14,10 @@ pub struct Row {
 impl Row {
     /// The value of a column.
     pub fn get<T: FromValue>(&self, column: &str) -> Result<T, StoreError> {
-        let value = self
-            .columns
-            .iter()
-            .position(|name| name == column)
-            .and_then(|index| self.values.get(index))
-            .ok_or_else(|| StoreError::Column { column: column.to_owned(), reason: "the query does not return it" })?;
+        let value =
+            self.columns.iter().position(|name| name == column).and_then(|index| self.values.get(index)).ok_or_else(
+                || StoreError::Column { column: column.to_owned(), reason: "the query does not return it" },
+            )?;
         T::from_value(value)
             .ok_or_else(|| StoreError::Column { column: column.to_owned(), reason: "its value is of another type" })
     }

@@ -113,7 +113,9 @@ mod tests {
 
     #[test]
     fn a_tenant_in_quotes_or_a_comment_does_not_count() {
-        for sql in ["SELECT ':tenant'", "SELECT 1 -- :tenant", "SELECT 'it''s :tenant'", "SELECT :tenants", "SELECT a::tenant"] {
+        for sql in
+            ["SELECT ':tenant'", "SELECT 1 -- :tenant", "SELECT 'it''s :tenant'", "SELECT :tenants", "SELECT a::tenant"]
+        {
             assert!(!translate(sql, 0, Dialect::Sqlite).scoped, "{sql}");
         }
     }

@@ -20,7 +20,7 @@ pub struct Tx {
 
 pub(super) enum Work {
     Sqlite(sqlite::Unit),
-    Postgres(postgres::Unit),
+    Postgres(Box<postgres::Unit>),
 }
 
 impl std::fmt::Debug for Tx {

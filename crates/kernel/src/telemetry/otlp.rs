@@ -36,7 +36,9 @@ const PROGRAM: &str = "nexus";
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// The address is no base URL that can be spoken to.
-    #[error("`{0}` is not the address of a collector: expected http://host:4318; for https put a local collector between")]
+    #[error(
+        "`{0}` is not the address of a collector: expected http://host:4318; for https put a local collector between"
+    )]
     Address(String),
     /// The thread that sends could not be started.
     #[error("starting the thread that sends traces: {0}")]
@@ -127,7 +129,9 @@ impl ByService {
             .build()
             .map_err(|error| OTelSdkError::InternalFailure(error.to_string()))?;
         let version = KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
-        exporter.set_resource(&Resource::builder_empty().with_service_name(service.to_owned()).with_attribute(version).build());
+        exporter.set_resource(
+            &Resource::builder_empty().with_service_name(service.to_owned()).with_attribute(version).build(),
+        );
         let exporter = Arc::new(exporter);
         exporters.insert(service.to_owned(), Arc::clone(&exporter));
         Ok(exporter)

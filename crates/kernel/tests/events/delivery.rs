@@ -167,7 +167,7 @@ async fn a_job_that_a_handler_wakes_sees_what_the_handler_wrote(backend: Backend
     let for_job = Arc::clone(&seen);
     let listener = Service::new(LISTENER)
         .migrations(&LIST)
-        .job(Job::every("count", Duration::from_secs(86_400), move |context| {
+        .job(Job::every("count", Duration::from_hours(24), move |context| {
             Box::pin(count(context, Arc::clone(&for_job)))
         }))
         .on::<Noted>("list", |context, tx, event| {

@@ -11,7 +11,7 @@ use crate::support::{
 };
 
 /// Longer than any pause before a retry.
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_mins(10);
 
 async fn an_event_that_fails_is_tried_again_and_its_key_waits(backend: Backend, fault: Fault) {
     let faults = Faults::default();

@@ -2,6 +2,8 @@
 //!
 //! The services borrow two names of the registry; what they do here is the test's own.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod carriers;
 mod delivery;
 mod failures;

@@ -61,7 +61,8 @@ async fn every_status_passes(world: World) {
     let world = world.with(Router::new().fallback(status)).await;
     for status in [200, 204, 206, 302, 304, 401, 404, 418, 500, 503] {
         for method in [Method::GET, Method::HEAD, Method::POST] {
-            let request = http::Request::builder().method(method).uri(format!("/{status}")).body(Body::empty()).unwrap();
+            let request =
+                http::Request::builder().method(method).uri(format!("/{status}")).body(Body::empty()).unwrap();
             let response = world.callee().forward(request).await.unwrap();
             assert_eq!(response.status(), status);
             assert_eq!(response.headers()["x-kept"], "yes");
@@ -71,7 +72,8 @@ async fn every_status_passes(world: World) {
 
 async fn what_belongs_to_one_hop_ends_there_and_nobody_can_forge_a_caller(world: World) {
     let seen = any(async |caller: Caller, headers: HeaderMap| {
-        let absent = [CALLER, header::CONNECTION, header::TE, header::EXPECT].iter().all(|name| !headers.contains_key(name));
+        let absent =
+            [CALLER, header::CONNECTION, header::TE, header::EXPECT].iter().all(|name| !headers.contains_key(name));
         let host = headers["x-forwarded-host"].to_str().unwrap().to_owned();
         let private = headers.contains_key("x-private");
         ([("connection", "x-hop"), ("x-hop", "1")], format!("{} {absent} {private} {host}", caller.0))

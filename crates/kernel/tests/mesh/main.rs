@@ -1,5 +1,7 @@
 //! The mesh, over both transports with the same assertions.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod balancing;
 mod calls;
 mod failures;

@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::routing::any;
+use axum::routing::{any, get};
 use bytes::Bytes;
 use http::HeaderMap;
+use nexus_kernel::Service;
 use nexus_kernel::config::MeshConfig;
 use nexus_kernel::layers::DEADLINE;
 use nexus_kernel::mesh::MeshError;
+use nexus_kernel::scope::RequestScope;
+use nexus_testkit::{Backend, Testkit};
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::world::{World, config};
 
@@ -40,7 +44,8 @@ async fn an_instance_that_hangs_opens_its_breaker_but_an_impatient_asker_does_no
 
 #[tokio::test(start_paused = true)]
 async fn an_upload_may_take_long_as_long_as_it_moves() {
-    let count = any(async |headers: HeaderMap, body: Bytes| format!("{} {}", body.len(), headers.contains_key(DEADLINE)));
+    let count =
+        any(async |headers: HeaderMap, body: Bytes| format!("{} {}", body.len(), headers.contains_key(DEADLINE)));
     let world = World::in_process().with(Router::new().fallback(count)).await;
     let response = world.callee().forward(upload(vec![14; 10])).await.unwrap();
     let body = axum::body::to_bytes(response.into_body(), 64).await.unwrap();
@@ -63,4 +68,14 @@ async fn an_answer_that_has_begun_may_stream_for_hours() {
     let request = http::Request::get("/").body(Body::empty()).unwrap();
     let response = world.callee().forward(request).await.unwrap();
     assert_eq!(axum::body::to_bytes(response.into_body(), 64).await.unwrap(), "partpartpart");
+}
+
+#[tokio::test]
+async fn only_services_set_deadlines() {
+    let patience = get(async || RequestScope::current().unwrap().deadline.is_some().to_string());
+    let service = Service::new("scheduler").routes(OpenApiRouter::new().route("/api/patience", patience));
+    let kit = Testkit::start(Backend::Sqlite, vec![service]).await;
+    let request = || kit.request_to("scheduler", http::Method::GET, "/api/patience").header(DEADLINE, "5000");
+    assert_eq!(request().send().await.expect(200).text(), "false");
+    assert_eq!(request().from_service("ledger-mgr").send().await.expect(200).text(), "true");
 }

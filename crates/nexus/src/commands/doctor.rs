@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use nexus_kernel::Clock;
 use nexus_kernel::blobs::Blobs;
 use nexus_kernel::config::Config;
 use nexus_kernel::store::{Store, StoreConfig};
-use nexus_kernel::Clock;
 
 /// Less free space than this is a finding, in bytes.
 const LITTLE_SPACE: u64 = 2 << 30;
@@ -59,7 +59,12 @@ fn folder(data: &Path) -> Finding {
         .and_then(|()| std::fs::write(&probe, b"x"))
         .and_then(|()| std::fs::remove_file(&probe))
         .map(|()| format!("{} can be written", data.display()))
-        .map_err(|error| format!("{}: {error}; give this user the right to write there or choose another with --data", data.display()))
+        .map_err(|error| {
+            format!(
+                "{}: {error}; give this user the right to write there or choose another with --data",
+                data.display()
+            )
+        })
 }
 
 fn disk(data: &Path) -> Finding {
@@ -73,12 +78,16 @@ fn disk(data: &Path) -> Finding {
         .map(|kibibytes| kibibytes * 1024)
         .ok_or_else(|| "the free space can not be told: `df -Pk` did not answer".to_owned())?;
     let words = format!("{} MiB free", free >> 20);
-    if free < LITTLE_SPACE { Err(format!("only {words}; uploads and transcodes need at least {} MiB", LITTLE_SPACE >> 20)) } else { Ok(words) }
+    if free < LITTLE_SPACE {
+        Err(format!("only {words}; uploads and transcodes need at least {} MiB", LITTLE_SPACE >> 20))
+    } else {
+        Ok(words)
+    }
 }
 
-/// A clock before this build's year ends tokens at once and breaks certificates.
+/// A clock before this build's year, 2026, ends tokens at once and breaks certificates.
 fn clock() -> Finding {
-    let built = Duration::from_secs(1_767_225_600);
+    let built = Duration::from_hours(490_896);
     match SystemTime::now().duration_since(UNIX_EPOCH) {
         Ok(now) if now >= built => Ok("plausible".to_owned()),
         _ => Err("the clock stands before 2026; set it, or start a time service (timedatectl set-ntp true)".to_owned()),
@@ -106,7 +115,9 @@ async fn bus(config: &Config) -> Finding {
         return Ok("inside this process".to_owned());
     }
     match crate::compose::carrier(config).await {
-        Ok(carrier) => carrier.ping().await.map(|()| "NATS answers".to_owned()).map_err(|error| format!("NATS: {error}")),
+        Ok(carrier) => {
+            carrier.ping().await.map(|()| "NATS answers".to_owned()).map_err(|error| format!("NATS: {error}"))
+        }
         Err(error) => Err(format!("NATS: {error:#}; check bus.nats and that the server runs with JetStream (-js)")),
     }
 }

@@ -53,7 +53,9 @@ fn print(text: &str) -> anyhow::Result<ExitCode> {
 fn load(settings: &Settings) -> anyhow::Result<Loaded> {
     let standard = PathBuf::from("nexus.toml");
     let file = match &settings.config {
-        Some(file) if !file.is_file() => anyhow::bail!("{} does not exist; --config names the configuration file", file.display()),
+        Some(file) if !file.is_file() => {
+            anyhow::bail!("{} does not exist; --config names the configuration file", file.display())
+        }
         Some(file) => Some(file.clone()),
         None => Some(standard).filter(|file| file.is_file()),
     };

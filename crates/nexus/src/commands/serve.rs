@@ -1,14 +1,15 @@
 //! Commands that start services.
 
+use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use http::Method;
 use nexus_contracts::user_auth::UserAuth;
 use nexus_kernel::config::{Config, Secret};
 use nexus_kernel::runtime::Cloud;
 use nexus_kernel::{Service, telemetry};
-use http::Method;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +26,8 @@ const ACCOUNTS: &str = "user-auth";
 const ANSWER: Duration = Duration::from_secs(10);
 /// How much of a random token the demo's password is: 119 bits.
 const PASSWORD_LENGTH: usize = 20;
-const NO_DEMO: &str = "The demo was not made: it needs an empty data folder, and this one is in use (choose another --data)\n";
+const NO_DEMO: &str =
+    "The demo was not made: it needs an empty data folder, and this one is in use (choose another --data)\n";
 
 /// Runs every service in this process.
 pub(super) fn up(config: Config, demo: bool) -> anyhow::Result<ExitCode> {
@@ -60,7 +62,7 @@ pub(super) fn migrate(config: Config) -> anyhow::Result<ExitCode> {
 
 /// Prints the merged document of the whole API.
 pub(super) fn openapi() -> anyhow::Result<ExitCode> {
-    let document = backend_api::merged_document(compose::services());
+    let document = backend_api::merged_document(&compose::services())?;
     super::print(&format!("{}\n", serde_json::to_string_pretty(&document)?))
 }
 
@@ -121,7 +123,7 @@ async fn announce(cloud: &Cloud, config: &Config, api: &Api, setup_token: Option
     let mut text = format!("Nexus COS is running at {}\n", config.public_url);
     if let Some(token) = setup_token {
         let url = format!("{}/setup?token={}", config.public_url, token.expose());
-        text.push_str(&format!("Make the owner's account (once, this link is a key): {url}\n"));
+        writeln!(text, "Make the owner's account (once, this link is a key): {url}")?;
     }
     super::print(&text).map(drop)
 }

@@ -36,7 +36,9 @@ fn password() -> anyhow::Result<Secret> {
     input.lock().read_line(&mut line).context("reading the password from standard input")?;
     let password = line.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
-        bail!("no password came; pipe it in, as in `pass show nexus | nexus token --email you@example.com`, or set {VARIABLE}");
+        bail!(
+            "no password came; pipe it in, as in `pass show nexus | nexus token --email you@example.com`, or set {VARIABLE}"
+        );
     }
     Ok(Secret::from(password))
 }

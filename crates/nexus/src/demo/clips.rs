@@ -28,8 +28,8 @@ pub(super) const CLIPS: [Clip; 3] = [
         description: "Colour and sound study for the opening scene. Free for everybody.",
         visibility: "public",
         published: true,
-        seconds: 12,
-        picture: "gradients=size=1280x720:rate=25:speed=0.03:n=5:seed=7",
+        seconds: 8,
+        picture: "gradients=size=1280x720:rate=25:speed=0.02:n=4:c0=#0b1d3a:c1=#1f4e79:c2=#f2a65a:c3=#7a2e4d:x0=0:y0=0:x1=1279:y1=719",
         sound: "aevalsrc=0.2*sin(2*PI*220*t)*(0.6+0.4*sin(2*PI*0.5*t))+0.1*sin(2*PI*330*t)+0.1*sin(2*PI*440*t)*mod(t\\,1):s=48000",
     },
     Clip {
@@ -38,8 +38,8 @@ pub(super) const CLIPS: [Clip; 3] = [
         description: "The long zoom of scene four, for everybody who is signed in.",
         visibility: "members",
         published: true,
-        seconds: 10,
-        picture: "mandelbrot=size=1280x720:rate=25:end_scale=0.05:end_pts=250",
+        seconds: 7,
+        picture: "mandelbrot=size=1280x720:rate=25:end_scale=0.02:end_pts=175,hue=h=120:s=0.6",
         sound: "aevalsrc=0.25*sin(2*PI*(110+30*t)*t):s=48000",
     },
     Clip {
@@ -48,8 +48,9 @@ pub(super) const CLIPS: [Clip; 3] = [
         description: "Not released yet: sound and grading are still to be done.",
         visibility: "private",
         published: false,
-        seconds: 8,
-        picture: "life=size=640x360:rate=25:mold=25:life_color=#9fd8ff:death_color=#1b3a5c:mold_color=#0b1622:seed=3",
+        seconds: 6,
+        picture: "life=size=320x180:rate=25:mold=25:ratio=0.15:life_color=#9fd8ff:death_color=#1b3a5c:mold_color=#0b1622:seed=3,\
+                  scale=1280:720:flags=neighbor",
         sound: "anoisesrc=color=pink:amplitude=0.2:sample_rate=48000:seed=5",
     },
 ];
@@ -69,10 +70,24 @@ impl Clip {
         let mut command = Command::new(ffmpeg);
         command.args(["-hide_banner", "-loglevel", "error", "-nostdin", "-y"]);
         command.args(["-f", "lavfi", "-i", self.picture, "-f", "lavfi", "-i", self.sound, "-t", &seconds]);
-        command.args(["-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-movflags", "+faststart"]);
+        command.args([
+            "-c:v",
+            "libx264",
+            "-preset",
+            "veryfast",
+            "-pix_fmt",
+            "yuv420p",
+            "-c:a",
+            "aac",
+            "-movflags",
+            "+faststart",
+        ]);
         command.arg(&file).stdin(Stdio::null()).kill_on_drop(true);
         let output = command.output().await.with_context(|| {
-            format!("{} does not run; `nexus doctor` says how to get it, and `nexus up` then plays what you upload", ffmpeg.display())
+            format!(
+                "{} does not run; `nexus doctor` says how to get it, and `nexus up` then plays what you upload",
+                ffmpeg.display()
+            )
         })?;
         if !output.status.success() {
             bail!("ffmpeg made no {}: {}", self.file, String::from_utf8_lossy(&output.stderr).trim());

@@ -20,7 +20,7 @@ const EMAIL: &str = "ada@demo.example";
 /// How often the making of a clip is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 /// After this long a clip that is not ready is given up.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// The demo's owner, signed in.
 pub(crate) struct Demo {
@@ -120,7 +120,11 @@ impl Demo {
         .await
     }
 
-    async fn wait_for<T>(&mut self, path: &str, done: impl Fn(&Value) -> anyhow::Result<Option<T>>) -> anyhow::Result<T> {
+    async fn wait_for<T>(
+        &mut self,
+        path: &str,
+        done: impl Fn(&Value) -> anyhow::Result<Option<T>>,
+    ) -> anyhow::Result<T> {
         let end = tokio::time::Instant::now() + PATIENCE;
         while tokio::time::Instant::now() < end {
             let now: Value = self.send(|api| Ok(api.call(Method::GET, path))).await?.json()?;

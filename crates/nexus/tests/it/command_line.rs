@@ -36,11 +36,18 @@ fn a_service_that_this_build_does_not_have_is_named() {
 #[test]
 fn doctor_says_how_to_mend_a_missing_program() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("nexus.toml"), "listen = \"127.0.0.1:0\"\n[media]\nffmpeg = \"no-such-program\"\n").unwrap();
+    std::fs::write(
+        folder.path().join("nexus.toml"),
+        "listen = \"127.0.0.1:0\"\n[media]\nffmpeg = \"no-such-program\"\n",
+    )
+    .unwrap();
     let output = nexus(folder.path(), &["doctor"]);
     assert_eq!(output.status.code(), Some(1));
     let text = stdout(&output);
-    assert!(text.lines().any(|line| line.starts_with("FAIL ffmpeg") && line.contains("apt-get install ffmpeg")), "{text}");
+    assert!(
+        text.lines().any(|line| line.starts_with("FAIL ffmpeg") && line.contains("apt-get install ffmpeg")),
+        "{text}"
+    );
     assert!(text.lines().any(|line| line.starts_with("ok   database")), "{text}");
 }
 

@@ -1,5 +1,7 @@
 //! The program as its users meet it: run as a process of its own.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod command_line;
 mod declared;
 mod program;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// How long a system may take to start.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 /// The repository's root.
 pub(crate) fn root() -> PathBuf {
@@ -84,7 +84,8 @@ impl Running {
     /// The next line that contains these words.
     pub(crate) fn wait_for(&mut self, words: &str, limit: Duration) -> String {
         loop {
-            let line = self.lines.recv_timeout(limit).unwrap_or_else(|_| panic!("`{words}` was not said: {:?}", self.said));
+            let line =
+                self.lines.recv_timeout(limit).unwrap_or_else(|_| panic!("`{words}` was not said: {:?}", self.said));
             self.said.push(line.clone());
             if line.contains(words) {
                 return line;

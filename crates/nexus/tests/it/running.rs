@@ -48,7 +48,8 @@ fn the_data_folder_is_for_its_owner_alone_and_for_one_process_at_a_time() {
         assert!(stderr(&second).contains("another nexus runs on"), "{}", stderr(&second));
     }
     let address = running.address();
-    let second = nexus(folder.path(), &["up", "--listen", &address, "--data", folder.path().join("other").to_str().unwrap()]);
+    let second =
+        nexus(folder.path(), &["up", "--listen", &address, "--data", folder.path().join("other").to_str().unwrap()]);
     assert_eq!(second.status.code(), Some(1));
     assert!(stderr(&second).contains("--listen"), "{}", stderr(&second));
     assert_eq!(running.stop().code, Some(0));
@@ -116,19 +117,24 @@ fn the_demo_has_an_owner_and_media_in_every_state_and_is_made_only_once() {
     let line = running.wait_for("Demo: sign in as", Duration::from_secs(30));
     let (email, rest) = line.split_once("as ").unwrap().1.split_once(" with the password ").unwrap();
     let password = rest.split(' ').next().unwrap().to_owned();
-    let end = running.wait_for("The demo", Duration::from_secs(240));
+    let end = running.wait_for("The demo", Duration::from_mins(4));
     assert!(end.contains("is complete: 3 clips"), "{end}");
     let credentials = json!({"email": email, "password": password, "refresh_token": "body"});
     let (status, reply) = running.request("POST", "/api/auth/login", None, Some(&credentials));
     assert_eq!(status, 200, "{reply}");
     let (_, list) = running.request("GET", "/api/content", reply["access_token"].as_str(), None);
-    let mut states: Vec<_> = list["items"].as_array().unwrap().iter().map(|item| {
-        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-        (text(&item["visibility"]), text(&item["status"]), text(&item["media"]["state"]))
-    }).collect();
-    states.sort();
+    let mut clips: Vec<_> = list["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| {
+            let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+            (text(&item["visibility"]), text(&item["status"]), text(&item["media"]["state"]))
+        })
+        .collect();
+    clips.sort();
     let state = |visibility: &str, status: &str| (visibility.to_owned(), status.to_owned(), "ready".to_owned());
-    assert_eq!(states, [state("members", "published"), state("private", "draft"), state("public", "published")]);
+    assert_eq!(clips, [state("members", "published"), state("private", "draft"), state("public", "published")]);
     let (_, seen) = running.request("GET", "/api/content", None, None);
     assert_eq!(seen["items"].as_array().unwrap().len(), 1, "{seen}");
     assert_eq!(running.stop().code, Some(0));

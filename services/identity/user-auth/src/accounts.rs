@@ -80,9 +80,9 @@ pub(crate) async fn change_password(
     if !store::change_password(&mut tx, principal.user, &known.password, &new).await? {
         return Err(Error::WrongPassword.into());
     }
-    end_sessions(context, &mut tx, principal, principal.user, RevocationReason::PasswordChanged).await?;
+    let order = end_sessions(context, &mut tx, principal, principal.user, RevocationReason::PasswordChanged).await?;
     tx.commit().await?;
-    context.wake(session_revocation::JOB);
+    session_revocation::carry_out_at_once(context, &order).await;
     Ok(())
 }
 
@@ -116,10 +116,10 @@ pub(crate) async fn change_roles(
     if !store::count_owners(&mut tx, owners).await? {
         return Err(Error::LastOwner.into());
     }
-    end_sessions(context, &mut tx, &asker, id, RevocationReason::RolesChanged).await?;
+    let order = end_sessions(context, &mut tx, &asker, id, RevocationReason::RolesChanged).await?;
     tx.publish(&UserRolesChanged { user_id: id, roles: changed.roles.clone() }).await?;
     tx.commit().await?;
-    context.wake(session_revocation::JOB);
+    session_revocation::carry_out_at_once(context, &order).await;
     Ok(changed)
 }
 
@@ -130,15 +130,16 @@ async fn with_current_roles(tx: &mut Tx, principal: Principal) -> Result<Princip
     Ok(Principal { roles, ..principal })
 }
 
-/// Puts down that a person's sessions have to end. Wake [`session_revocation::JOB`] afterwards.
+/// Puts down that a person's sessions have to end. Call [`session_revocation::carry_out_at_once`] once it is committed.
 async fn end_sessions(
     context: &Context,
     tx: &mut Tx,
     asker: &Principal,
     user: UserId,
     reason: RevocationReason,
-) -> Result<(), StoreError> {
+) -> Result<SessionRevocation, StoreError> {
     let id = context.ids.next().to_string();
     let order = SessionRevocation { id, tenant: asker.tenant, user, reason, attempts: 0 };
-    store::order_session_revocation(tx, &order, context.clock.now()).await
+    store::order_session_revocation(tx, &order, context.clock.now().plus(session_revocation::AT_ONCE)).await?;
+    Ok(order)
 }

@@ -1,5 +1,5 @@
-//! The order to end a person's sessions: written with the change that asks for it, carried out by a job that tries until
-//! session-mgr has obeyed.
+//! The order to end a person's sessions: written with the change that asks for it, carried out before the change is answered
+//! where that can be, and else by a job that tries until session-mgr has obeyed.
 
 use std::time::Duration;
 
@@ -15,6 +15,9 @@ pub(crate) const JOB: &str = "end-sessions";
 const BATCH: i64 = 100;
 /// The longest wait between two attempts.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
+
+/// How long the change itself has to see its order carried out before the job takes it up.
+pub(crate) const AT_ONCE: Duration = Duration::from_secs(5);
 
 /// An order to end a person's sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +39,16 @@ pub(crate) async fn carry_out(context: Context) -> Result<(), Problem> {
         for order in &due {
             attempt(&context, order).await?;
         }
+    }
+}
+
+/// Carries out an order that was just committed, so that whoever signs in after the answer signs in after the end of the
+/// sessions. When it can't be done now, the job does it.
+pub(crate) async fn carry_out_at_once(context: &Context, order: &SessionRevocation) {
+    match tokio::time::timeout(AT_ONCE / 2, attempt(context, order)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(problem)) => tracing::warn!(user = %order.user, %problem, "a person's sessions will end later"),
+        Err(_) => tracing::warn!(user = %order.user, "session-mgr is slow: a person's sessions will end later"),
     }
 }
 

@@ -1,7 +1,9 @@
 //! A content item: what people say about it, who sees it, and whether it is out.
 
 use garde::Validate;
-use nexus_contracts::content_management::{AttachUpload, ContentFacts, ContentId, MAX_TITLE_CHARACTERS, MediaState, Status, Visibility};
+use nexus_contracts::content_management::{
+    AttachUpload, ContentFacts, ContentId, MAX_TITLE_CHARACTERS, MediaState, Status, Visibility,
+};
 use nexus_kernel::{Context, Principal, Problem, Resource, TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -228,7 +230,10 @@ mod tests {
     #[test]
     fn a_new_item_is_a_private_draft_with_a_trimmed_title() {
         let content = draft(None);
-        assert_eq!((content.title.as_str(), content.visibility, content.status), ("Title", Visibility::Private, Status::Draft));
+        assert_eq!(
+            (content.title.as_str(), content.visibility, content.status),
+            ("Title", Visibility::Private, Status::Draft)
+        );
     }
 
     #[test]

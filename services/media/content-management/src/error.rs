@@ -26,7 +26,9 @@ impl From<Error> for Problem {
         let detail = error.to_string();
         match error {
             Error::NotFound => Problem::not_found(detail),
-            Error::NoMedia | Error::MediaProcessing | Error::MediaFailed(_) => Problem::conflict("media-not-ready", detail),
+            Error::NoMedia | Error::MediaProcessing | Error::MediaFailed(_) => {
+                Problem::conflict("media-not-ready", detail)
+            }
             Error::UnknownStatus | Error::QueryTooLong(_) => Problem::bad_request("invalid-filter", detail),
             Error::Changed => Problem::precondition_failed(detail),
         }

@@ -10,11 +10,8 @@ use crate::content::StoredContent;
 /// An item got a file.
 pub(crate) async fn media_attached(tx: &mut Tx, stored: &StoredContent) -> Result<(), StoreError> {
     let Some(source) = stored.source.clone() else { return Ok(()) };
-    let event = ContentMediaAttached {
-        content_id: stored.content.id,
-        upload_id: source.upload_id,
-        source_key: source.key,
-    };
+    let event =
+        ContentMediaAttached { content_id: stored.content.id, upload_id: source.upload_id, source_key: source.key };
     tx.publish(&event).await
 }
 

@@ -34,11 +34,7 @@ pub(crate) enum Change {
     /// The media is now this.
     To(Media),
     /// The media is now this, and the source goes unless trying again may help.
-    Failed {
-        media: Media,
-        error: String,
-        retryable: bool,
-    },
+    Failed { media: Media, error: String, retryable: bool },
 }
 
 impl Media {
@@ -94,7 +90,10 @@ mod tests {
     fn media_becomes_ready_and_stays_so() {
         let ready = MediaReport::Ready { duration_ms: 4_000, width: Some(640), height: None };
         let media = media_after(&Media::attached(), &ready);
-        assert_eq!((media.state, media.duration_ms, media.width, media.height), (MediaState::Ready, Some(4_000), Some(640), None));
+        assert_eq!(
+            (media.state, media.duration_ms, media.width, media.height),
+            (MediaState::Ready, Some(4_000), Some(640), None)
+        );
         assert_eq!(media.after(&MediaReport::Processing { progress: 0.9 }), Change::None);
         assert_eq!(media.after(&failed()), Change::None);
     }

@@ -1,15 +1,17 @@
 //! What becomes of a complete upload: media goes into the blob store and becomes a content item, anything else is refused.
 //!
-//! Every step can be repeated, and the local file goes last, so that a crash anywhere only means doing it again.
+//! Every step can be repeated, and the file is whole in one of two places at any moment, so that a crash anywhere only means
+//! going on.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use futures::StreamExt;
 use nexus_contracts::content_management::{AttachUpload, ContentId, ContentManagement};
 use nexus_contracts::puabo_dsp_upload_mgr::source_key;
+use nexus_kernel::blobs::BlobError;
 use nexus_kernel::store::Scope;
 use nexus_kernel::{Context, Problem};
-use tokio_util::io::ReaderStream;
 
 use crate::container::{self, HEAD_BYTES};
 use crate::upload::{StoredUpload, UploadState};
@@ -20,8 +22,6 @@ pub(crate) const JOB: &str = "check";
 /// How many uploads are checked at once, and how many are read at once.
 const AT_ONCE: usize = 4;
 const BATCH: i64 = 100;
-/// How much of a file is read at once on its way into the blob store.
-const CHUNK: usize = 256 << 10;
 
 /// Checks what waits. One that can't be checked now does not keep the others waiting.
 pub(crate) async fn work(ctx: Context) -> Result<(), Problem> {
@@ -32,19 +32,15 @@ pub(crate) async fn work(ctx: Context) -> Result<(), Problem> {
 }
 
 async fn check(ctx: &Context, stored: StoredUpload) -> Result<(), Problem> {
-    let id = stored.upload.id;
-    let path = part::path(ctx, id).map_err(Problem::internal)?;
-    let head = match part::head(&path, HEAD_BYTES).await {
-        Ok(head) => head,
-        // The instance of the service that received the file has it.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Problem::internal(error)),
-    };
-    match container::check(&head) {
-        Ok(()) => accept(ctx, &stored, &path).await?,
-        Err(reason) => refuse(ctx, &stored, &reason.to_string()).await?,
+    let path = part::path(ctx, stored.upload.id).map_err(Problem::internal)?;
+    match part::head(&path, HEAD_BYTES).await {
+        Ok(head) => match container::check(&head) {
+            Ok(()) => accept(ctx, &stored, &path).await,
+            Err(reason) => refuse(ctx, &stored, &reason.to_string()).await,
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => resume(ctx, &stored).await,
+        Err(error) => Err(Problem::internal(error)),
     }
-    part::remove(ctx, id).await.map_err(Problem::internal)
 }
 
 async fn refuse(ctx: &Context, stored: &StoredUpload, reason: &str) -> Result<(), Problem> {
@@ -52,22 +48,30 @@ async fn refuse(ctx: &Context, stored: &StoredUpload, reason: &str) -> Result<()
     let mut tx = ctx.store.begin(stored.tenant).await?;
     store::refuse(&mut tx, stored.upload.id, reason, ctx.clock.now()).await?;
     tx.commit().await?;
-    Ok(())
+    part::remove(ctx, stored.upload.id).await.map_err(Problem::internal)
 }
 
 async fn accept(ctx: &Context, stored: &StoredUpload, path: &Path) -> Result<(), Problem> {
-    let key = source_key(stored.tenant, stored.upload.id);
-    let file = tokio::fs::File::open(path).await.map_err(Problem::internal)?;
-    let kept = ctx.blobs.put_stream(&key, ReaderStream::with_capacity(file, CHUNK), None).await?;
-    if kept.size != stored.upload.size {
-        return Err(Problem::internal(format!("{} has {} bytes instead of {}", key, kept.size, stored.upload.size)));
+    ctx.blobs.put_file(&source_key(stored.tenant, stored.upload.id), path).await?;
+    attach(ctx, stored).await
+}
+
+/// Goes on with an upload whose file is not here: a crash came after it was moved, or another instance of the service has it.
+async fn resume(ctx: &Context, stored: &StoredUpload) -> Result<(), Problem> {
+    match ctx.blobs.size(&source_key(stored.tenant, stored.upload.id)).await {
+        Ok(size) if size == stored.upload.size => attach(ctx, stored).await,
+        Ok(_) | Err(BlobError::NotFound(_)) => Ok(()),
+        Err(error) => Err(error.into()),
     }
+}
+
+async fn attach(ctx: &Context, stored: &StoredUpload) -> Result<(), Problem> {
     let order = AttachUpload {
         upload_id: stored.upload.id,
         tenant: stored.tenant,
         owner: stored.owner,
         title: stored.metadata.title.clone(),
-        source_key: key,
+        source_key: source_key(stored.tenant, stored.upload.id),
     };
     let content = ContentManagement::new(&ctx.mesh).attach_upload(&order).await?.content_id;
     settle(ctx, stored, content).await

@@ -80,7 +80,9 @@ mod tests {
 
     #[test]
     fn what_is_no_checksum_is_refused() {
-        for header in ["", "sha1", "md5 XUFAKrxLKna5cZ2REBfFkg==", "sha1 !!!", "sha1 qvQ=", "sha256 qvTGHdzF6KLavt4PO0gs2a6pQ00="] {
+        for header in
+            ["", "sha1", "md5 XUFAKrxLKna5cZ2REBfFkg==", "sha1 !!!", "sha1 qvQ=", "sha256 qvTGHdzF6KLavt4PO0gs2a6pQ00="]
+        {
             assert!(matches!(Checksum::parse(header), Err(Error::InvalidChecksum)), "{header}");
         }
     }

@@ -7,9 +7,9 @@ pub(crate) const HEAD_BYTES: u64 = 4_096;
 /// What an MPEG transport stream repeats at the start of each packet, and how long packets are, with and without time codes.
 const SYNC: u8 = 0x47;
 const PACKETS: [(usize, usize); 3] = [(0, 188), (4, 192), (0, 204)];
-/// What an ISO base media file begins with, after a size; the older ones of QuickTime have no `ftyp`.
+/// What an ISO base media file begins with, after a size; the older ones of `QuickTime` have no `ftyp`.
 const BOXES: [&[u8]; 8] = [b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"uuid"];
-/// Fixed beginnings: MPEG program and video streams, Matroska and WebM, Ogg, ID3 before MP3, FLAC, ASF, FLV, MXF, CAF.
+/// Fixed beginnings: MPEG program and video streams, Matroska and `WebM`, Ogg, ID3 before MP3, FLAC, ASF, FLV, MXF, CAF.
 const BEGINNINGS: [&[u8]; 10] = [
     b"\x00\x00\x01\xba",
     b"\x00\x00\x01\xb3",
@@ -108,8 +108,18 @@ mod tests {
         let mut transport = vec![0_u8; 188 * 5];
         transport.iter_mut().step_by(188).for_each(|byte| *byte = SYNC);
         let heads: [&[u8]; 12] = [
-            b"\0\0\0\x20ftypisom", b"\0\0\0\x08wide\0\0", b"\x1a\x45\xdf\xa3\x01", b"RIFF\0\0\0\0AVI LIST", b"RIFF\0\0\0\0WAVEfmt ",
-            b"\0\0\x01\xba\x44", b"OggS\0\x02", b"ID3\x04\0", b"\xff\xfb\x90\x64", b"\xff\xf1\x50\x80", b"fLaC\0\0", &transport,
+            b"\0\0\0\x20ftypisom",
+            b"\0\0\0\x08wide\0\0",
+            b"\x1a\x45\xdf\xa3\x01",
+            b"RIFF\0\0\0\0AVI LIST",
+            b"RIFF\0\0\0\0WAVEfmt ",
+            b"\0\0\x01\xba\x44",
+            b"OggS\0\x02",
+            b"ID3\x04\0",
+            b"\xff\xfb\x90\x64",
+            b"\xff\xf1\x50\x80",
+            b"fLaC\0\0",
+            &transport,
         ];
         for head in heads {
             assert_eq!(check(head), Ok(()), "{head:02x?}");
@@ -121,14 +131,16 @@ mod tests {
         assert_eq!(check(b""), Err(NotMedia::Empty));
         assert_eq!(check("Liebes Tagebuch, schön war's\n".as_bytes()), Err(NotMedia::Text));
         assert_eq!(check(b"#EXTM3U\nhttp://10.0.0.1/secret\n"), Err(NotMedia::Text));
-        for head in [b"%PDF-1.7\n\0".as_slice(), b"PK\x03\x04\0", b"\x7fELF\x02", b"RIFF\0\0\0\0WEBPVP8 ", b"\xff\xd8\xff\xe0"] {
+        for head in
+            [b"%PDF-1.7\n\0".as_slice(), b"PK\x03\x04\0", b"\x7fELF\x02", b"RIFF\0\0\0\0WEBPVP8 ", b"\xff\xd8\xff\xe0"]
+        {
             assert_eq!(check(head), Err(NotMedia::Unknown), "{head:02x?}");
         }
     }
 
     #[test]
     fn a_text_whose_last_character_is_cut_is_still_a_text() {
-        assert_eq!(check(&"ü".as_bytes()[..1].repeat(1)), Err(NotMedia::Text));
+        assert_eq!(check(&"ü".as_bytes()[..1]), Err(NotMedia::Text));
         assert_eq!(check(&"größe".as_bytes()[..3]), Err(NotMedia::Text));
     }
 
@@ -139,7 +151,7 @@ mod tests {
         }
 
         #[test]
-        fn no_plain_text_passes_for_media(text in "[a-z]{5,40}( [a-z]{1,10}){0,20}\n") {
+        fn no_plain_text_passes_for_media(text in "[a-z]{9,40}( [a-z]{1,10}){0,20}\n") {
             // A word of four letters at the fifth byte is what the boxes are told by, and no text of this shape has one alone.
             prop_assume!(!BOXES.contains(&&text.as_bytes()[4..8]) && !text.starts_with("caff"));
             prop_assert_eq!(check(text.as_bytes()), Err(NotMedia::Text));

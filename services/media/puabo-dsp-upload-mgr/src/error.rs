@@ -35,7 +35,9 @@ pub(crate) enum Error {
     WrongType,
     #[error("Upload-Offset must say at which byte this part begins")]
     NoOffset,
-    #[error("the upload is at byte {stored}, this part begins at {sent}; ask for the offset with HEAD and go on from there")]
+    #[error(
+        "the upload is at byte {stored}, this part begins at {sent}; ask for the offset with HEAD and go on from there"
+    )]
     WrongOffset { stored: u64, sent: u64 },
     #[error("the part goes beyond the {0} bytes that were announced")]
     Overrun(u64),
@@ -73,8 +75,10 @@ impl From<Error> for Problem {
             Error::Empty => Problem::unprocessable("empty-file", detail),
             Error::TooLarge(_) => other(StatusCode::PAYLOAD_TOO_LARGE, "upload-too-large", "Too large"),
             Error::Metadata(_) => Problem::bad_request("invalid-upload-metadata", detail),
-            Error::TooMany(_) => Problem::too_many("too-many-uploads", detail, Duration::from_secs(60)),
-            Error::WrongType => other(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type"),
+            Error::TooMany(_) => Problem::too_many("too-many-uploads", detail, Duration::from_mins(1)),
+            Error::WrongType => {
+                other(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Unsupported media type")
+            }
             Error::NoOffset => Problem::bad_request("invalid-upload-offset", detail),
             Error::WrongOffset { .. } => Problem::conflict("wrong-offset", detail),
             Error::Overrun(_) => other(StatusCode::PAYLOAD_TOO_LARGE, "more-than-announced", "Too large"),

@@ -14,7 +14,7 @@ pub(crate) const JOB: &str = "expire";
 /// How many uploads are read at once.
 const BATCH: i64 = 100;
 /// How long an upload that ended stays in its owner's list.
-const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 3_600);
+const REMEMBERED: Duration = Duration::from_hours(30 * 24);
 
 /// Removes what can go now.
 pub(crate) async fn work(ctx: Context) -> Result<(), Problem> {

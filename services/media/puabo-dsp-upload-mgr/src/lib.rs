@@ -39,5 +39,5 @@ pub fn service() -> Service {
         .on::<ContentDeleted>("remove", |ctx, tx, event| Box::pin(events::on_content_deleted(ctx, tx, event)))
         .job(Job::every(check::JOB, Duration::from_secs(5), |ctx| Box::pin(check::work(ctx))))
         .job(Job::every(removal::JOB, Duration::from_secs(5), |ctx| Box::pin(removal::work(ctx))))
-        .job(Job::every(expiry::JOB, Duration::from_secs(60), |ctx| Box::pin(expiry::work(ctx))))
+        .job(Job::every(expiry::JOB, Duration::from_mins(1), |ctx| Box::pin(expiry::work(ctx))))
 }

@@ -99,7 +99,11 @@ mod tests {
 
     #[test]
     fn name_and_title_are_read_and_the_header_is_kept() {
-        let raw = header(&[("filename", "C:\\films\\Été.final.mov"), ("filetype", "video/quicktime"), ("title", " Summer\n ")]);
+        let raw = header(&[
+            ("filename", "C:\\films\\Été.final.mov"),
+            ("filetype", "video/quicktime"),
+            ("title", " Summer\n "),
+        ]);
         let metadata = Metadata::parse(&raw).unwrap();
         assert_eq!((metadata.filename.as_str(), metadata.title.as_str()), ("Été.final.mov", "Summer"));
         assert_eq!(metadata.raw, raw);

@@ -124,7 +124,11 @@ pub(crate) fn checksum(headers: &HeaderMap) -> Result<Option<Checksum>, Error> {
 
 /// Digits only: no sign, no spaces.
 fn whole_number(text: &str) -> Option<u64> {
-    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok().filter(|size| i64::try_from(*size).is_ok()) } else { None }
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().ok().filter(|size| i64::try_from(*size).is_ok())
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

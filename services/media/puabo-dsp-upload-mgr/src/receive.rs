@@ -24,7 +24,7 @@ use crate::upload::StoredUpload;
 /// After how many bytes the offset is stored while a part still runs.
 const STEP: u64 = 8 << 20;
 /// How long a sender may be silent before its connection counts as broken.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// The parts that are being received in this process.
 #[derive(Debug, Default)]

@@ -141,7 +141,11 @@ pub(crate) async fn refuse(tx: &mut Tx, id: Uuid, error: &str, now: Timestamp) -
 }
 
 /// Unfinished uploads whose time is over, whatever their tenant.
-pub(crate) async fn expired(query: &mut impl Query, now: Timestamp, limit: i64) -> Result<Vec<StoredUpload>, StoreError> {
+pub(crate) async fn expired(
+    query: &mut impl Query,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<StoredUpload>, StoreError> {
     query
         .query(
             "SELECT * FROM uploads WHERE state = 'receiving' AND expires_at <= $1 ORDER BY id LIMIT $2",

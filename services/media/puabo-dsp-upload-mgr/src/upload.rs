@@ -84,7 +84,14 @@ pub(crate) struct StoredUpload {
 
 impl StoredUpload {
     /// A new upload of which nothing has arrived.
-    pub(crate) fn begin(id: Uuid, by: &Principal, metadata: Metadata, size: u64, now: Timestamp, ends: Timestamp) -> Self {
+    pub(crate) fn begin(
+        id: Uuid,
+        by: &Principal,
+        metadata: Metadata,
+        size: u64,
+        now: Timestamp,
+        ends: Timestamp,
+    ) -> Self {
         let upload = Upload {
             id,
             filename: metadata.filename.clone(),

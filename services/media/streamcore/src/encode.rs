@@ -29,7 +29,8 @@ pub(crate) fn input(source: &Path) -> Vec<OsString> {
 
 /// The arguments of ffprobe that describe a file as JSON.
 pub(crate) fn describe(source: &Path) -> Vec<OsString> {
-    let mut arguments = texts(&["-hide_banner", "-v", "error", "-show_format", "-show_streams", "-print_format", "json"]);
+    let mut arguments =
+        texts(&["-hide_banner", "-v", "error", "-show_format", "-show_streams", "-print_format", "json"]);
     arguments.extend(input(source));
     arguments
 }
@@ -60,19 +61,15 @@ pub(crate) fn renditions(file: &Path, source: &Source, rungs: &[Rung], output: &
 fn filters(picture: &Picture, rungs: &[Rung]) -> String {
     let deinterlace = if picture.interlaced { "yadif=deint=interlaced," } else { "" };
     let (rate, count) = (picture.rate, rungs.len());
-    let outputs: String = (0..count).map(|index| format!("[s{index}]")).collect();
-    let mut graph = format!(
-        "[0:{}]{deinterlace}fps=fps={}/{}:start_time=0,split={count}{outputs}",
+    let decode = format!(
+        "[0:{}]{deinterlace}fps=fps={}/{}:start_time=0,split={count}",
         picture.stream, rate.numerator, rate.denominator
     );
-    for (index, rung) in rungs.iter().enumerate() {
-        let size = rung.size;
-        graph.push_str(&format!(
-            ";[s{index}]scale={}:{}:flags=bicubic,setsar=1,format=yuv420p[v{index}]",
-            size.width, size.height
-        ));
-    }
-    graph
+    let outputs = (0..count).map(|index| format!("[s{index}]"));
+    let branches = rungs.iter().enumerate().map(|(index, Rung { size, .. })| {
+        format!(";[s{index}]scale={}:{}:flags=bicubic,setsar=1,format=yuv420p[v{index}]", size.width, size.height)
+    });
+    std::iter::once(decode).chain(outputs).chain(branches).collect()
 }
 
 fn video(rung: &Rung, picture: &Picture) -> Vec<OsString> {
@@ -81,8 +78,26 @@ fn video(rung: &Rung, picture: &Picture) -> Vec<OsString> {
     let group = format!("{:.0}", (picture.rate.per_second() * GOP_SECONDS).ceil());
     let key_frames = format!("expr:gte(t,n_forced*{GOP_SECONDS})");
     texts(&[
-        "-c:v", "libx264", "-preset", "veryfast", "-profile:v", "high", "-crf", "22", "-maxrate", &most, "-bufsize", &buffer,
-        "-g", &group, "-sc_threshold", "0", "-flags", "+cgop", "-force_key_frames", &key_frames,
+        "-c:v",
+        "libx264",
+        "-preset",
+        "veryfast",
+        "-profile:v",
+        "high",
+        "-crf",
+        "22",
+        "-maxrate",
+        &most,
+        "-bufsize",
+        &buffer,
+        "-g",
+        &group,
+        "-sc_threshold",
+        "0",
+        "-flags",
+        "+cgop",
+        "-force_key_frames",
+        &key_frames,
     ])
 }
 
@@ -90,8 +105,22 @@ fn video(rung: &Rung, picture: &Picture) -> Vec<OsString> {
 /// encoder does not shift its track against the other's.
 fn packaging(folder: &Path) -> Vec<OsString> {
     let mut arguments = texts(&[
-        "-map_metadata", "-1", "-avoid_negative_ts", "disabled", "-f", "hls", "-hls_segment_type", "fmp4", "-hls_playlist_type",
-        "vod", "-hls_time", SEGMENT_SECONDS, "-hls_flags", "independent_segments", "-hls_fmp4_init_filename", "init.mp4",
+        "-map_metadata",
+        "-1",
+        "-avoid_negative_ts",
+        "disabled",
+        "-f",
+        "hls",
+        "-hls_segment_type",
+        "fmp4",
+        "-hls_playlist_type",
+        "vod",
+        "-hls_time",
+        SEGMENT_SECONDS,
+        "-hls_flags",
+        "independent_segments",
+        "-hls_fmp4_init_filename",
+        "init.mp4",
         "-hls_segment_filename",
     ]);
     arguments.push(folder.join("%05d.m4s").into_os_string());

@@ -24,12 +24,7 @@ pub(crate) async fn succeeded(tx: &mut Tx, stored: &StoredJob, product: &Product
 }
 
 /// The job gave up.
-pub(crate) async fn failed(
-    tx: &mut Tx,
-    stored: &StoredJob,
-    error: &str,
-    retryable: bool,
-) -> Result<(), StoreError> {
+pub(crate) async fn failed(tx: &mut Tx, stored: &StoredJob, error: &str, retryable: bool) -> Result<(), StoreError> {
     let (job_id, content_id) = (stored.job.id, stored.job.content_id);
     tx.publish(&JobFailed { job_id, content_id, error: error.to_owned(), retryable }).await
 }

@@ -47,7 +47,6 @@ impl Failure {
     }
 
     /// ffmpeg ended well and a rendition is not there.
-    #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
     pub(crate) fn no_output(error: std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::NotFound {
             return Self::input("nothing in the file could be decoded; it is damaged");
@@ -92,7 +91,9 @@ fn of_complaints(complaints: &str, file: &Path) -> Failure {
         return Failure::machine("the machine ran out of disk or memory");
     }
     if complaints.contains("moov atom not found") {
-        return Failure::input("the file is incomplete: its index (moov atom) is missing, so it was cut off; upload it again");
+        return Failure::input(
+            "the file is incomplete: its index (moov atom) is missing, so it was cut off; upload it again",
+        );
     }
     if complaints.contains("Invalid data found when processing input") {
         return Failure::input("the file is damaged, or it is not a media file");

@@ -1,7 +1,6 @@
 //! A transcode job's life: queued, running, then succeeded or failed.
 
-use nexus_contracts::content_management::ContentId;
-use nexus_contracts::streamcore::JobId;
+use nexus_contracts::streamcore::{ContentId, JobId};
 use nexus_kernel::{Resource, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -71,7 +71,12 @@ fn target(playlist: &str) -> f64 {
     playlist.lines().find_map(|line| line.strip_prefix(tag)?.trim().parse().ok()).unwrap_or(4.0)
 }
 
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bits a second")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "bits a second"
+)]
 fn rate(segments: &[Segment]) -> u64 {
     let seconds: f64 = segments.iter().map(|segment| segment.seconds).sum();
     let bytes: u64 = segments.iter().map(|segment| segment.bytes).sum();
@@ -106,44 +111,36 @@ fn avc_codec(init: &[u8]) -> Option<String> {
 
 /// The playlist that a player opens: best rendition first, the sound as a group of its own.
 pub(crate) fn master(pictures: &[(Rung, Track)], rate: Option<FrameRate>, sound: Option<&Track>) -> String {
-    let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n");
-    if let (Some(sound), true) = (sound, pictures.is_empty()) {
-        text.push_str(&format!(
+    let head = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n".to_owned();
+    let group = sound.map(|sound| match pictures {
+        [] => format!(
             "#EXT-X-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"{SOUND_CODEC}\"\n{SOUND}/index.m3u8\n",
             sound.peak, sound.average
-        ));
-        return text;
-    }
-    if sound.is_some() {
-        text.push_str(&format!(
+        ),
+        _ => format!(
             "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{SOUND}\",NAME=\"Sound\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",\
              URI=\"{SOUND}/index.m3u8\"\n"
-        ));
-    }
-    for (rung, track) in pictures {
-        text.push_str(&variant(rung, track, rate, sound));
-    }
-    text
+        ),
+    });
+    let variants = pictures.iter().map(|(rung, track)| variant(rung, track, rate, sound));
+    std::iter::once(head).chain(group).chain(variants).collect()
 }
 
 fn variant(rung: &Rung, track: &Track, rate: Option<FrameRate>, sound: Option<&Track>) -> String {
     let (peak, average) = sound.map_or((0, 0), |sound| (sound.peak, sound.average));
-    let mut codecs: Vec<&str> = track.codec.as_deref().into_iter().collect();
-    let mut line = format!(
-        "#EXT-X-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},RESOLUTION={}x{}",
+    let codecs: Vec<&str> = track.codec.as_deref().into_iter().chain(sound.map(|_| SOUND_CODEC)).collect();
+    let frame_rate = rate.map(|rate| format!(",FRAME-RATE={:.3}", rate.per_second())).unwrap_or_default();
+    let group = sound.map(|_| format!(",AUDIO=\"{SOUND}\"")).unwrap_or_default();
+    format!(
+        "#EXT-X-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},RESOLUTION={}x{}{frame_rate}{group},CODECS=\"{}\"\n\
+         {}/index.m3u8\n",
         track.peak + peak,
         track.average + average,
         rung.size.width,
-        rung.size.height
-    );
-    if let Some(rate) = rate {
-        line.push_str(&format!(",FRAME-RATE={:.3}", rate.per_second()));
-    }
-    if sound.is_some() {
-        codecs.push(SOUND_CODEC);
-        line.push_str(&format!(",AUDIO=\"{SOUND}\""));
-    }
-    format!("{line},CODECS=\"{}\"\n{}/index.m3u8\n", codecs.join(","), rung.name())
+        rung.size.height,
+        codecs.join(","),
+        rung.name()
+    )
 }
 
 #[cfg(test)]

@@ -49,7 +49,8 @@ pub(crate) async fn follow(
         Ok::<(), std::io::Error>(())
     };
     let work = async { tokio::try_join!(reading, tail(stderr), child.wait()) };
-    let ((), complaints, status) = tokio::time::timeout(limit, work).await.map_err(|_| ProcessError::TimedOut(limit))??;
+    let ((), complaints, status) =
+        tokio::time::timeout(limit, work).await.map_err(|_| ProcessError::TimedOut(limit))??;
     judge(status, complaints)
 }
 

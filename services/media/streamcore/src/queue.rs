@@ -222,7 +222,10 @@ async fn end(ctx: &Context, stored: &StoredJob, owner: &str, failure: &Failure) 
 async fn take_back_abandoned(ctx: &Context) -> Result<(), Problem> {
     let abandoned = store::abandoned(&mut ctx.store.read(Scope::System), ctx.clock.now()).await?;
     for job in abandoned {
-        let reason = format!("transcoding stopped without a word {} times; the machine may lack memory", job.stored.job.attempts);
+        let reason = format!(
+            "transcoding stopped without a word {} times; the machine may lack memory",
+            job.stored.job.attempts
+        );
         let failure = Failure { blame: Blame::Machine, reason };
         end(ctx, &job.stored, &job.owner, &failure).await?;
     }

@@ -6,9 +6,10 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::routing::{delete, post};
 use http::StatusCode;
-use nexus_contracts::content_management::ContentId;
-use nexus_contracts::streamcore::{JobId, OrderTranscode, OrderedTranscode};
-use nexus_contracts::streaming_service_v2;
+use nexus_contracts::{
+    streamcore::{ContentId, JobId, OrderTranscode, OrderedTranscode},
+    streaming_service_v2,
+};
 use nexus_kernel::auth::Caller;
 use nexus_kernel::extract::{Page, Paged};
 use nexus_kernel::problem::ProblemDetails;

@@ -1,7 +1,6 @@
 //! Every query of streamcore.
 
-use nexus_contracts::content_management::ContentId;
-use nexus_contracts::streamcore::{JobId, OrderTranscode};
+use nexus_contracts::streamcore::{ContentId, JobId, OrderTranscode};
 use nexus_kernel::extract::Page;
 use nexus_kernel::store::{FromRow, Query, Row, StoreError, Tx};
 use nexus_kernel::{TenantId, Timestamp, params};
@@ -152,13 +151,7 @@ pub(crate) async fn succeed(
 }
 
 /// Ends a running job that will not be tried again by itself; false when it is no longer this process's.
-pub(crate) async fn fail(
-    tx: &mut Tx,
-    id: JobId,
-    owner: &str,
-    error: &str,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
+pub(crate) async fn fail(tx: &mut Tx, id: JobId, owner: &str, error: &str, now: Timestamp) -> Result<bool, StoreError> {
     let ended = tx
         .execute(
             "UPDATE jobs SET state = 'failed', error = $3, finished_at = $4, lease_owner = NULL, lease_until = NULL
@@ -207,7 +200,9 @@ impl FromRow for Abandoned {
 
 /// Running jobs whose lease is over, whatever their tenant.
 pub(crate) async fn abandoned(query: &mut impl Query, now: Timestamp) -> Result<Vec<Abandoned>, StoreError> {
-    query.query("SELECT * FROM jobs WHERE state = 'running' AND lease_until < $1 ORDER BY id LIMIT 100", params![now]).await
+    query
+        .query("SELECT * FROM jobs WHERE state = 'running' AND lease_until < $1 ORDER BY id LIMIT 100", params![now])
+        .await
 }
 
 /// Whether a job runs, whatever its tenant and its process.
@@ -219,11 +214,8 @@ pub(crate) async fn is_running(query: &mut impl Query, id: &str) -> Result<bool,
 
 /// Says on every waiting job why nothing happens.
 pub(crate) async fn explain_waiting(tx: &mut Tx, reason: &str) -> Result<u64, StoreError> {
-    tx.execute(
-        "UPDATE jobs SET error = $1 WHERE state = 'queued' AND (error IS NULL OR error <> $1)",
-        params![reason],
-    )
-    .await
+    tx.execute("UPDATE jobs SET error = $1 WHERE state = 'queued' AND (error IS NULL OR error <> $1)", params![reason])
+        .await
 }
 
 /// Puts a failed job into the queue with all its attempts; false when it is not failed any more.
@@ -276,7 +268,8 @@ pub(crate) async fn removals(query: &mut impl Query) -> Result<Vec<Removal>, Sto
 
 /// This process has stopped writing renditions of a content item.
 pub(crate) async fn stopped(tx: &mut Tx, content: ContentId) -> Result<u64, StoreError> {
-    tx.execute("UPDATE removals SET busy_until = NULL WHERE tenant_id = :tenant AND content_id = $1", params![content]).await
+    tx.execute("UPDATE removals SET busy_until = NULL WHERE tenant_id = :tenant AND content_id = $1", params![content])
+        .await
 }
 
 /// The renditions are gone.

@@ -22,9 +22,9 @@ use crate::progress;
 use crate::stills;
 
 /// How long ffprobe may take.
-const PROBE_LIMIT: Duration = Duration::from_secs(60);
+const PROBE_LIMIT: Duration = Duration::from_mins(1);
 /// How long one still may take.
-const STILL_LIMIT: Duration = Duration::from_secs(120);
+const STILL_LIMIT: Duration = Duration::from_mins(2);
 /// The share of the work that encoding is; the rest is stills and storing.
 const ENCODING_SHARE: f64 = 0.95;
 
@@ -59,7 +59,10 @@ pub(crate) async fn transcode(
     Ok(Product {
         duration: tracks.map(|track| track.duration).max().unwrap_or_default(),
         size: rungs.first().map(|rung| (rung.size.width, rung.size.height)),
-        ladder: rungs.iter().map(|rung| LadderRung { height: rung.size.height, bitrate_kbps: rung.max_bitrate_kbps }).collect(),
+        ladder: rungs
+            .iter()
+            .map(|rung| LadderRung { height: rung.size.height, bitrate_kbps: rung.max_bitrate_kbps })
+            .collect(),
     })
 }
 
@@ -84,7 +87,9 @@ async fn fetch(ctx: &Context, key: &str, folder: &Path) -> Result<PathBuf, Failu
 
 async fn describe(ctx: &Context, file: &Path) -> Result<Source, Failure> {
     let program = &ctx.config.media.ffprobe;
-    let report = process::capture(program, &encode::describe(file), PROBE_LIMIT).await.map_err(|error| Failure::of(error, file))?;
+    let report = process::capture(program, &encode::describe(file), PROBE_LIMIT)
+        .await
+        .map_err(|error| Failure::of(error, file))?;
     probe::read(&report).map_err(|error| Failure::input(error.to_string()))
 }
 
@@ -117,7 +122,7 @@ async fn encode(
 
 /// A slow machine takes about ten times a film's length for the whole ladder; three times that is a hang.
 fn time_limit(duration: Option<Duration>) -> Duration {
-    Duration::from_secs(900) + duration.map_or(Duration::from_secs(6 * 3_600), |duration| duration.saturating_mul(30))
+    Duration::from_mins(15) + duration.map_or(Duration::from_hours(6), |duration| duration.saturating_mul(30))
 }
 
 async fn measure(

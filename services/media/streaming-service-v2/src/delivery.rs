@@ -57,7 +57,8 @@ pub(crate) async fn deliver(
 
 /// A file of ready content never changes: its size and its item tell it from every other at the same address.
 fn etag(facts: &ContentFacts, size: u64) -> HeaderValue {
-    HeaderValue::try_from(format!("\"{size:x}-{}\"", facts.id)).expect("an id and hexadecimal digits are a header value")
+    HeaderValue::try_from(format!("\"{size:x}-{}\"", facts.id))
+        .expect("an id and hexadecimal digits are a header value")
 }
 
 /// Which bytes are asked for. A range counts for GET alone (section 14.2), and only of the file that `If-Range` means.

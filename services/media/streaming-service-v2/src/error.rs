@@ -38,7 +38,8 @@ impl From<Error> for Problem {
             Error::InvalidSignature => Problem::forbidden("invalid-signature", detail),
             Error::Expired => Problem::forbidden("expired-signature", detail),
             Error::Unsatisfiable(_) => {
-                Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "range-not-satisfiable", "Range not satisfiable").detail(detail)
+                Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "range-not-satisfiable", "Range not satisfiable")
+                    .detail(detail)
             }
             Error::Store(error) => error.into(),
             Error::Blob(error) => error.into(),

@@ -98,8 +98,16 @@ mod tests {
             assert_eq!(MediaFile::top(name), None, "{name}");
         }
         for (folder, name) in [
-            ("..", "index.m3u8"), ("p", "index.m3u8"), ("720P", "index.m3u8"), ("720p", "../x.m4s"), ("720p", ".m4s"),
-            ("720p", "+1.m4s"), ("thumbs", "index.m3u8"), ("thumbs", "1.png"), ("1234567890p", "init.mp4"), ("audio", ""),
+            ("..", "index.m3u8"),
+            ("p", "index.m3u8"),
+            ("720P", "index.m3u8"),
+            ("720p", "../x.m4s"),
+            ("720p", ".m4s"),
+            ("720p", "+1.m4s"),
+            ("thumbs", "index.m3u8"),
+            ("thumbs", "1.png"),
+            ("1234567890p", "init.mp4"),
+            ("audio", ""),
         ] {
             assert_eq!(MediaFile::below(folder, name), None, "{folder}/{name}");
         }

@@ -3,11 +3,11 @@
 //! whom the policies let play it.
 
 mod access;
+mod delivery;
 mod error;
 mod events;
 mod facts;
 mod file;
-mod delivery;
 mod playback;
 mod range;
 mod routes;
@@ -17,15 +17,14 @@ mod task;
 
 use std::time::Duration;
 
-use nexus_contracts::content_management::{
-    ContentDeleted, ContentMediaAttached, ContentPublished, ContentUnpublished,
-};
+use nexus_contracts::content_management::{ContentDeleted, ContentMediaAttached, ContentPublished, ContentUnpublished};
 use nexus_contracts::streamcore::{JobFailed, JobProgressed, JobSucceeded};
 use nexus_kernel::store::Migration;
 use nexus_kernel::{Job, Service};
 
-const MIGRATIONS: &[Migration] = &[Migration::new(1, "streaming", include_str!("../migrations/0001_streaming.sqlite.sql"))
-    .postgres(include_str!("../migrations/0001_streaming.postgres.sql"))];
+const MIGRATIONS: &[Migration] =
+    &[Migration::new(1, "streaming", include_str!("../migrations/0001_streaming.sqlite.sql"))
+        .postgres(include_str!("../migrations/0001_streaming.postgres.sql"))];
 
 /// The service's definition.
 pub fn service() -> Service {

@@ -11,7 +11,7 @@ use crate::access::{Access, Audience};
 use crate::error::Error;
 
 /// How long a signed address works beyond what watching takes.
-const SPARE: Duration = Duration::from_secs(4 * 3_600);
+const SPARE: Duration = Duration::from_hours(4);
 
 /// What policies see of content.
 fn resource(facts: &ContentFacts) -> Resource {

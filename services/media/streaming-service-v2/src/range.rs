@@ -65,7 +65,9 @@ mod tests {
 
     #[test]
     fn what_can_not_be_read_means_the_whole() {
-        for header in ["", "bytes", "bytes=", "bytes=-", "bytes=5-2", "bytes=a-b", "lines=1-2", "bytes=0-1,3-4", "bytes=+1-2"] {
+        for header in
+            ["", "bytes", "bytes=", "bytes=-", "bytes=5-2", "bytes=a-b", "lines=1-2", "bytes=0-1,3-4", "bytes=+1-2"]
+        {
             assert_eq!(extent(Some(header), 10).unwrap(), Extent::Whole, "{header}");
         }
     }

@@ -64,16 +64,14 @@ pub(crate) async fn done(tx: &mut Tx, number: i64) -> Result<u64, StoreError> {
 
 /// The call failed and is to be made again, not before a moment.
 pub(crate) async fn postpone(tx: &mut Tx, number: i64, next: Timestamp) -> Result<u64, StoreError> {
-    tx.execute(
-        "UPDATE tasks SET not_before = $2 WHERE tenant_id = :tenant AND number = $1",
-        params![number, next],
-    )
-    .await
+    tx.execute("UPDATE tasks SET not_before = $2 WHERE tenant_id = :tenant AND number = $1", params![number, next])
+        .await
 }
 
 /// Forgets the calls about a content item that nobody has begun.
 pub(crate) async fn drop_untried(tx: &mut Tx, content: ContentId) -> Result<u64, StoreError> {
-    tx.execute("DELETE FROM tasks WHERE tenant_id = :tenant AND content_id = $1 AND attempts = 0", params![content]).await
+    tx.execute("DELETE FROM tasks WHERE tenant_id = :tenant AND content_id = $1 AND attempts = 0", params![content])
+        .await
 }
 
 /// Forgets the reports of a content item's progress that nobody has begun.

@@ -23,7 +23,7 @@ const AT_ONCE: usize = 8;
 /// How long a call is its maker's alone; longer than the mesh lets a call take.
 const LEASE: Duration = Duration::from_secs(30);
 /// The longest wait between two attempts.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// A call that another service is owed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -38,15 +38,11 @@ pub(crate) async fn admit(State(context): State<Context>, request: Request, next
     response
 }
 
-async fn examine(
-    context: &Context,
-    client: &Client,
-    allowance: &mut Allowance,
-    parts: &Parts,
-) -> Result<(), Problem> {
+async fn examine(context: &Context, client: &Client, allowance: &mut Allowance, parts: &Parts) -> Result<(), Problem> {
     let way = *parts.extensions.get::<Way>().unwrap_or(&Way::Nothing);
     let signs_in = rate::signs_in(&parts.method, parts.uri.path());
-    if way != Way::Health {
+    // A watcher asks often, and this answer costs nothing.
+    if parts.uri.path() != "/health/live" {
         allowance.count_client(context, client, signs_in).await?;
     }
     head(parts)?;
@@ -87,8 +83,12 @@ fn head(parts: &Parts) -> Result<(), Problem> {
     }
     let size: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if size > MAX_HEADERS {
-        return Err(Problem::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "headers-too-large", "Headers too large")
-            .detail(format!("the header fields together may have {MAX_HEADERS} bytes")));
+        return Err(Problem::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "headers-too-large",
+            "Headers too large",
+        )
+        .detail(format!("the header fields together may have {MAX_HEADERS} bytes")));
     }
     if !METHODS.contains(&parts.method) {
         return Err(Problem::method_not_allowed("nothing here knows this method"));

@@ -46,7 +46,9 @@ impl Client {
     pub(crate) fn is_near(&self) -> bool {
         let private = match self.address {
             IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
-            IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
+            IpAddr::V6(address) => {
+                address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+            }
         };
         private && !self.behind_proxy
     }
@@ -89,7 +91,10 @@ mod tests {
     #[test]
     fn the_last_address_before_the_trusted_proxies_is_the_clients() {
         let trusted = ["10.0.0.5", "10.0.0.6"];
-        assert_eq!(client("10.0.0.5", &["1.1.1.1, 198.51.100.7", "10.0.0.6"], &trusted).address.to_string(), "198.51.100.7");
+        assert_eq!(
+            client("10.0.0.5", &["1.1.1.1, 198.51.100.7", "10.0.0.6"], &trusted).address.to_string(),
+            "198.51.100.7"
+        );
         assert_eq!(client("10.0.0.5", &["[2001:db8::1]:443"], &trusted).address.to_string(), "2001:db8::1");
         assert_eq!(client("10.0.0.5", &["nonsense"], &trusted).address.to_string(), "10.0.0.5");
         assert_eq!(client("10.0.0.5", &[], &trusted).address.to_string(), "10.0.0.5");

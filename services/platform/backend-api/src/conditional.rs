@@ -76,7 +76,9 @@ fn names(known: &HeaderValue, tag: &HeaderValue) -> bool {
 fn not_modified(headers: &HeaderMap) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NOT_MODIFIED;
-    for name in [header::ETAG, header::CACHE_CONTROL, header::CONTENT_LOCATION, header::DATE, header::EXPIRES, header::VARY] {
+    for name in
+        [header::ETAG, header::CACHE_CONTROL, header::CONTENT_LOCATION, header::DATE, header::EXPIRES, header::VARY]
+    {
         for value in headers.get_all(&name) {
             response.headers_mut().append(&name, value.clone());
         }

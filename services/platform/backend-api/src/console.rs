@@ -53,7 +53,8 @@ impl Console {
             Cow::Owned(bytes) => Body::from(bytes),
         });
         let kind = mime_guess::from_path(path).first_or_octet_stream();
-        let text = if kind.type_() == mime_guess::mime::TEXT { format!("{kind}; charset=utf-8") } else { kind.to_string() };
+        let text =
+            if kind.type_() == mime_guess::mime::TEXT { format!("{kind}; charset=utf-8") } else { kind.to_string() };
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::try_from(text).ok()?);
         let kept = if path.starts_with(HASHED) { "public, max-age=31536000, immutable" } else { "no-cache" };
@@ -85,7 +86,8 @@ fn accepts(headers: &HeaderMap, encoding: &str) -> bool {
     values.flat_map(|value| value.split(',')).any(|entry| {
         let mut parts = entry.split(';').map(str::trim);
         let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(encoding));
-        let refused = parts.any(|weight| weight.strip_prefix("q=").is_some_and(|q| q.parse::<f32>().is_ok_and(|q| q == 0.0)));
+        let refused =
+            parts.any(|weight| weight.strip_prefix("q=").is_some_and(|q| q.parse::<f32>().is_ok_and(|q| q == 0.0)));
         named && !refused
     })
 }

@@ -25,11 +25,8 @@ pub(crate) async fn allow(State(context): State<Context>, request: Request, next
         .get(header::ORIGIN)
         .filter(|origin| allowed.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()))
         .cloned();
-    let mut response = if is_preflight(&request) {
-        preflight(origin.is_some(), request.headers())
-    } else {
-        next.run(request).await
-    };
+    let mut response =
+        if is_preflight(&request) { preflight(origin.is_some(), request.headers()) } else { next.run(request).await };
     let headers = response.headers_mut();
     if !allowed.is_empty() {
         headers.append(header::VARY, HeaderValue::from_static("origin"));

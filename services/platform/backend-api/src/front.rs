@@ -10,9 +10,7 @@ use tower::ServiceExt;
 
 use crate::console::Console;
 use crate::way::Way;
-use crate::{
-    access_log, admission, compression, conditional, cors, documents, metrics, proxy, security_headers,
-};
+use crate::{access_log, admission, compression, conditional, cors, documents, metrics, proxy, security_headers};
 
 /// Puts the gateway in front of its own routes. Read it from the bottom up: the last layer added meets the request first.
 pub(crate) fn layers(routes: Router<Context>, context: &Context) -> Router<Context> {

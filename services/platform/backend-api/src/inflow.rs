@@ -134,13 +134,14 @@ mod tests {
     use super::*;
 
     fn pieces(pieces: &[&'static str]) -> Body {
-        let pieces: Vec<_> = pieces.iter().map(|piece| Ok::<_, std::io::Error>(Bytes::from_static(piece.as_bytes()))).collect();
+        let pieces: Vec<_> =
+            pieces.iter().map(|piece| Ok::<_, std::io::Error>(Bytes::from_static(piece.as_bytes()))).collect();
         Body::from_stream(futures::stream::iter(pieces))
     }
 
     #[tokio::test]
     async fn a_body_of_exactly_the_limit_passes_and_one_byte_more_does_not() {
-        let allowed = Allowed::Whole { bytes: 6, within: Duration::from_secs(60) };
+        let allowed = Allowed::Whole { bytes: 6, within: Duration::from_mins(1) };
         let (body, fate) = Inflow::wrap(pieces(&["abc", "def"]), allowed);
         assert_eq!(body.collect().await.unwrap().to_bytes(), "abcdef");
         assert!(fate.refusal().is_none() && !fate.is_coming());
@@ -155,7 +156,8 @@ mod tests {
             Allowed::Whole { bytes: 6, within: Duration::from_secs(30) },
             Allowed::Stream { idle: Duration::from_secs(30) },
         ] {
-            let (body, fate) = Inflow::wrap(Body::from_stream(futures::stream::pending::<std::io::Result<Bytes>>()), allowed);
+            let (body, fate) =
+                Inflow::wrap(Body::from_stream(futures::stream::pending::<std::io::Result<Bytes>>()), allowed);
             assert!(fate.is_coming());
             assert!(body.collect().await.is_err());
             assert_eq!(fate.refusal().unwrap().status(), StatusCode::REQUEST_TIMEOUT);

@@ -17,6 +17,7 @@ mod metrics;
 mod path;
 mod proxy;
 mod rate;
+mod refusals;
 mod revocation;
 mod routes;
 mod security_headers;
@@ -53,8 +54,10 @@ pub fn service(console: Arc<dyn Assets>) -> Service {
         .state(|_| revocation::Revocations::default())
         .routes(routes::router())
         .front(front::layers)
-        .on::<SessionRevoked>("refuse", |context, tx, event| Box::pin(revocation::on_session_revoked(context, tx, event)))
-        .job(Job::every("forget-expired", Duration::from_secs(600), |context| {
+        .on::<SessionRevoked>("refuse", |context, tx, event| {
+            Box::pin(revocation::on_session_revoked(context, tx, event))
+        })
+        .job(Job::every("forget-expired", Duration::from_mins(10), |context| {
             Box::pin(revocation::forget_expired(context))
         }))
 }

@@ -71,7 +71,9 @@ mod tests {
     #[test]
     fn a_family_of_two_services_is_described_once_with_all_of_its_series() {
         let text = |service| {
-            format!("# HELP r Requests.\n# TYPE r counter\nr_total{{service=\"{service}\"}} 1\n# HELP l Lag.\n# TYPE l gauge\nl 0\n# EOF\n")
+            format!(
+                "# HELP r Requests.\n# TYPE r counter\nr_total{{service=\"{service}\"}} 1\n# HELP l Lag.\n# TYPE l gauge\nl 0\n# EOF\n"
+            )
         };
         assert_eq!(
             merged([text("a"), text("b")]),

@@ -1,8 +1,8 @@
 //! Rate limits: how much an address and a person may ask for, and what the reply says about it.
 
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use nexus_kernel::limit::{Decision, Quota};
 use nexus_kernel::{Context, Principal, Problem};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::client::Client;
 
@@ -27,7 +27,12 @@ pub(crate) struct Allowance {
 
 impl Allowance {
     /// Counts the request against its address.
-    pub(crate) async fn count_client(&mut self, context: &Context, client: &Client, signs_in: bool) -> Result<(), Problem> {
+    pub(crate) async fn count_client(
+        &mut self,
+        context: &Context,
+        client: &Client,
+        signs_in: bool,
+    ) -> Result<(), Problem> {
         let network = client.network();
         self.count(context, &format!("gateway:address:{network}"), usual(context)).await?;
         if signs_in {

@@ -19,10 +19,7 @@ const ALWAYS: [(HeaderName, HeaderValue); 6] = [
     // The set-up link and the links of e-mails have keys in them.
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
-    (
-        HeaderName::from_static("permissions-policy"),
-        HeaderValue::from_static("geolocation=(), payment=(), usb=()"),
-    ),
+    (HeaderName::from_static("permissions-policy"), HeaderValue::from_static("geolocation=(), payment=(), usb=()")),
 ];
 
 /// A year. Only said where people come by TLS: elsewhere it would shut them out.

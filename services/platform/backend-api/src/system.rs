@@ -100,11 +100,13 @@ fn missing(services: &[ServiceReport]) -> Vec<MissingProgram> {
 
 /// `None` when nobody knows an instance: the service is no part of this system.
 async fn ask(context: &Context, entry: &ServiceEntry) -> Option<ServiceReport> {
-    let (health, stats) = join(health(context, entry), stats(context, entry)).await;
-    let checks = match health {
+    let (asked, figures) = join(health(context, entry), stats(context, entry)).await;
+    let checks = match asked {
         Ok(health) => health.checks,
         Err(MeshError::NoInstance { .. }) => return None,
-        Err(error) => vec![HealthCheck { name: "answers".to_owned(), ok: false, error: Some(Problem::from(error).to_string()) }],
+        Err(error) => {
+            vec![HealthCheck { name: "answers".to_owned(), ok: false, error: Some(Problem::from(error).to_string()) }]
+        }
     };
     let status = if checks.iter().all(|check| check.ok) { ServiceStatus::Up } else { ServiceStatus::Down };
     Some(ServiceReport {
@@ -113,7 +115,7 @@ async fn ask(context: &Context, entry: &ServiceEntry) -> Option<ServiceReport> {
         purpose: entry.purpose.clone(),
         status,
         checks,
-        stats: stats.unwrap_or_default(),
+        stats: figures.unwrap_or_default(),
     })
 }
 
@@ -178,7 +180,10 @@ mod tests {
             checks,
             stats: Stats::default(),
         };
-        let missing = missing(&[service(vec![check("store", false), check("ffmpeg", false)]), service(vec![check("ffmpeg", true)])]);
+        let missing = missing(&[
+            service(vec![check("store", false), check("ffmpeg", false)]),
+            service(vec![check("ffmpeg", true)]),
+        ]);
         let [only] = &missing[..] else { panic!("{missing:?}") };
         assert!(only.name == "ffmpeg" && only.detail == "gone" && only.fix.contains("apt-get install ffmpeg"));
     }

@@ -10,7 +10,7 @@ use crate::nats::NatsServer;
 use crate::victim::{Target, Victim};
 
 /// A victim that writes nothing for this long is stuck: nothing that happens to the bus may stop its writes.
-const STUCK: Duration = Duration::from_secs(60);
+const STUCK: Duration = Duration::from_mins(1);
 /// The most writes before a kill. It is counted in writes and not in time, so that kills hit while it writes.
 const MOST_WRITES: usize = 250;
 
@@ -78,6 +78,7 @@ impl Run {
     }
 
     /// Lets the victim apply what is left, and compares both stores with what was acknowledged.
+    #[expect(clippy::print_stdout, reason = "the test's result, which `make faults` shows")]
     pub(crate) async fn check(&self) {
         let mut entries = HashSet::new();
         let mut effects = HashMap::new();

@@ -19,7 +19,7 @@ pub(super) use lease::Lease as Unit;
 /// How long it may take to reach the server.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long a transaction may do nothing: a handler that hangs must not keep its locks.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 pub(super) struct Database {
     pool: Pool,
@@ -31,7 +31,9 @@ pub(super) struct Database {
 
 impl Database {
     pub(super) fn open(url: &str, schema: String, pool: usize, service: &str) -> Result<Self, StoreError> {
-        if schema.is_empty() || !schema.bytes().all(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == b'_') {
+        if schema.is_empty()
+            || !schema.bytes().all(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == b'_')
+        {
             return Err(StoreError::Config(format!("schema {schema:?}: it may have a to z, 0 to 9 and _ only")));
         }
         let size = u32::try_from(pool.max(1)).unwrap_or(u32::MAX);

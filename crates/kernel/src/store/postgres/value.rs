@@ -59,16 +59,8 @@ impl<'a> FromSql<'a> for Value {
     }
 
     fn accepts(ty: &Type) -> bool {
-        const OURS: [Type; 8] = [
-            Type::BOOL,
-            Type::INT8,
-            Type::INT4,
-            Type::INT2,
-            Type::FLOAT8,
-            Type::FLOAT4,
-            Type::BYTEA,
-            Type::VOID,
-        ];
+        const OURS: [Type; 8] =
+            [Type::BOOL, Type::INT8, Type::INT4, Type::INT2, Type::FLOAT8, Type::FLOAT4, Type::BYTEA, Type::VOID];
         OURS.contains(ty) || <String as FromSql>::accepts(ty)
     }
 }

@@ -149,7 +149,11 @@ impl Batch {
         }
         self.begun = None;
         self.published = false;
-        self.tell(&Err(error.clone()));
+        // The mistake may be another unit's, and must not look like one of theirs.
+        self.tell(&Err(match error {
+            StoreError::Unavailable(_) => error.clone(),
+            other => StoreError::Retry(other.to_string()),
+        }));
     }
 
     fn tell(&mut self, result: &Result<(), StoreError>) {

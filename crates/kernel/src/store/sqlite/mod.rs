@@ -21,7 +21,8 @@ use readers::Readers;
 pub(super) use unit::Unit;
 use writer::Writer;
 
-/// FULL makes a commit wait for the disk (sqlite.org/pragma.html#pragma_synchronous). Foreign keys hold, as on PostgreSQL.
+/// FULL makes a commit wait for the disk (<https://sqlite.org/pragma.html#pragma_synchronous>). Foreign keys hold, as they do
+/// on PostgreSQL.
 const SETTINGS: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
@@ -40,19 +41,14 @@ impl Database {
         Self::open_within(Limits::default(), path, service, relay).await
     }
 
-    async fn open_within(
-        limits: Limits,
-        path: PathBuf,
-        service: &str,
-        relay: Arc<Notify>,
-    ) -> Result<Self, StoreError> {
+    async fn open_within(limits: Limits, path: PathBuf, service: &str, relay: Arc<Notify>) -> Result<Self, StoreError> {
         let file = path.clone();
-        let connection =
-            tokio::task::spawn_blocking(move || open(&file)).await.map_err(|_| StoreError::Closed)?.map_err(|error| {
-                match error {
-                    StoreError::Busy(_) => error,
-                    other => StoreError::Config(format!("{} can't be opened: {other}", path.display())),
-                }
+        let connection = tokio::task::spawn_blocking(move || open(&file))
+            .await
+            .map_err(|_| StoreError::Closed)?
+            .map_err(|error| match error {
+                StoreError::Busy(_) => error,
+                other => StoreError::Config(format!("{} can't be opened: {other}", path.display())),
             })?;
         let writer = Writer::start(Batch::new(connection, relay, limits), service)?;
         Ok(Self { writer, readers: Readers::new(path) })
@@ -77,8 +73,7 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| StoreError::Unavailable(error.to_string()))?;
     }
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(super::WAIT)?;
     connection.execute_batch(SETTINGS)?;

@@ -41,11 +41,12 @@ pub(super) fn execute(connection: &Connection, text: &str, params: &[Value]) -> 
 /// All rows of a result.
 pub(super) fn rows(connection: &Connection, text: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
     let mut statement = connection.prepare_cached(text)?;
-    let columns: Arc<[String]> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
     let mut found = statement.query(params_from_iter(params))?;
     let mut rows = Vec::new();
     while let Some(row) = found.next()? {
-        let values = (0..columns.len()).map(|index| value(row.get_ref(index)?, &columns[index])).collect::<Result<_, _>>()?;
+        let values =
+            (0..columns.len()).map(|index| value(row.get_ref(index)?, &columns[index])).collect::<Result<_, _>>()?;
         rows.push(Row { columns: Arc::clone(&columns), values });
     }
     Ok(rows)

@@ -19,7 +19,7 @@ struct Place {
     _folder: TempDir,
 }
 
-const PATIENT: Limits = Limits { together: 1_000, patience: Duration::from_secs(600), wait: Duration::from_secs(600) };
+const PATIENT: Limits = Limits { together: 1_000, patience: Duration::from_mins(10), wait: Duration::from_mins(10) };
 
 impl Place {
     async fn with(limits: Limits) -> Self {
@@ -28,7 +28,8 @@ impl Place {
         let database = Database::open_within(limits, path.clone(), "test", Arc::default()).await.unwrap();
         let place = Self { database, path, _folder: folder };
         let mut unit = place.begin().await;
-        unit.script("CREATE TABLE t (id BIGINT PRIMARY KEY, parent BIGINT REFERENCES t DEFERRABLE INITIALLY DEFERRED)").unwrap();
+        unit.script("CREATE TABLE t (id BIGINT PRIMARY KEY, parent BIGINT REFERENCES t DEFERRABLE INITIALLY DEFERRED)")
+            .unwrap();
         unit.commit(false).await.unwrap();
         place
     }
@@ -118,8 +119,8 @@ async fn a_batch_that_the_database_refuses_fails_for_all_and_the_next_one_succee
     let mut second = second.await.unwrap();
     // A deferred key is looked at when the batch is committed; migrations must not have one for that reason.
     second.execute("INSERT INTO t (id, parent) VALUES (2, 99)", &[]).unwrap();
-    assert!(matches!(second.commit(false).await, Err(StoreError::Constraint { .. })));
-    assert!(matches!(first.await, Err(StoreError::Constraint { .. })));
+    assert!(matches!(second.commit(false).await, Err(StoreError::Retry(_))));
+    assert!(matches!(first.await, Err(StoreError::Retry(_))));
     let mut third = place.begin().await;
     insert(&mut third, 3);
     third.commit(false).await.unwrap();
@@ -127,7 +128,7 @@ async fn a_batch_that_the_database_refuses_fails_for_all_and_the_next_one_succee
 }
 
 #[tokio::test]
-async fn a_full_disk_fails_whom_it_undoes_and_nobody_else() {
+async fn a_full_disk_fails_the_unit_that_finds_it_full() {
     let place = Place::with(PATIENT).await;
     let mut limit = place.begin().await;
     limit.rows("PRAGMA max_page_count = 4", &[]).unwrap();
@@ -140,12 +141,27 @@ async fn a_full_disk_fails_whom_it_undoes_and_nobody_else() {
     let error = second.script("CREATE TABLE big AS SELECT zeroblob(100000) AS filling").unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
     drop(second);
-    let told = first.await.is_ok();
-    assert_eq!(told, place.ids().await == [1], "what a unit is told is what happened");
+    first.await.unwrap();
+    assert_eq!(place.ids().await, [1]);
+}
+
+#[tokio::test]
+async fn units_whose_transaction_the_database_undoes_are_told_at_once() {
+    let place = Place::with(PATIENT).await;
+    let mut first = place.begin().await;
+    let second = place.queue().await;
+    insert(&mut first, 1);
+    let first = done(first).await;
+    let mut second = second.await.unwrap();
+    insert(&mut second, 2);
+    // Undoes the whole transaction, as some errors of the disk do.
+    assert!(second.execute("INSERT OR ROLLBACK INTO t (id) VALUES (1)", &[]).is_err());
+    assert!(matches!(first.await, Err(StoreError::Retry(_))), "the conflict is not its own");
+    drop(second);
     let mut third = place.begin().await;
     insert(&mut third, 3);
     third.commit(false).await.unwrap();
-    assert!(place.ids().await.contains(&3));
+    assert_eq!(place.ids().await, [3]);
 }
 
 #[tokio::test]

@@ -107,13 +107,15 @@ on_both! {
         let row: Row = store
             .read(Scope::System)
             .query_one(
-                "SELECT COUNT(*) AS n, MAX(whole) AS most, EXISTS (SELECT 1 FROM kinds WHERE truth) AS any_true, 1 AS one,
-                 whole + 1 AS next FROM kinds WHERE whole < $1 GROUP BY whole LIMIT $2",
+                "SELECT COUNT(*) AS n, MAX(whole) AS most, 1 AS one, whole + 1 AS next,
+                        EXISTS (SELECT 1 FROM kinds WHERE truth) AS any_true
+                 FROM kinds WHERE whole < $1 GROUP BY whole LIMIT $2",
                 params![10_i64, 5_u32],
             )
             .await
             .unwrap();
-        assert_eq!((row.get("n"), row.get("most"), row.get("one"), row.get("next")), (Ok(1_i64), Ok(3_i64), Ok(1_i64), Ok(4_i64)));
+        let whole = |column| row.get::<i64>(column).unwrap();
+        assert_eq!(["n", "most", "one", "next"].map(whole), [1, 3, 1, 4]);
         assert_eq!(row.get("any_true"), Ok(true));
     }
 }

@@ -155,18 +155,18 @@ fn reason_text(reason: RevocationReason) -> String {
     format!("\"{}\"", reason.as_str())
 }
 
-/// Puts down that session-mgr has to end a person's sessions, in place of an earlier order.
+/// Puts down that session-mgr has to end a person's sessions, in place of an earlier order. The job takes it up at that moment.
 pub(crate) async fn order_session_revocation(
     tx: &mut Tx,
     order: &SessionRevocation,
-    now: Timestamp,
+    next_attempt_at: Timestamp,
 ) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO session_revocations (user_id, tenant_id, order_id, reason, attempts, next_attempt_at)
          VALUES ($1, :tenant, $2, $3, 0, $4)
          ON CONFLICT (user_id) DO UPDATE SET order_id = excluded.order_id, reason = excluded.reason,
              attempts = 0, next_attempt_at = excluded.next_attempt_at",
-        params![order.user, order.id.as_str(), reason_text(order.reason), now],
+        params![order.user, order.id.as_str(), reason_text(order.reason), next_attempt_at],
     )
     .await
     .map(drop)

@@ -24,7 +24,8 @@ async fn another_organisation_can_not_touch_an_item(backend: Backend) {
     for id in [&hidden, &public] {
         let path = format!("/api/content/{id}");
         let token = kit.token(&stranger);
-        let changed = kit.patch(&path).bearer(&token).header("if-match", "\"1\"").json(json!({"title": "Mine"})).send().await;
+        let changed =
+            kit.patch(&path).bearer(&token).header("if-match", "\"1\"").json(json!({"title": "Mine"})).send().await;
         let _ = changed.expect(404);
         let _ = kit.delete(&path).bearer(&token).header("if-match", "\"1\"").send().await.expect(404);
         let _ = act(&kit, &stranger, id, "publish").await.expect(404);
@@ -40,7 +41,13 @@ async fn members_read_and_do_not_write(backend: Backend) {
     let id = published(&kit, &maker, "members").await;
     let path = format!("/api/content/{id}");
     let _ = kit.post("/api/content").bearer(kit.token(&member)).json(json!({"title": "Mine"})).send().await.expect(403);
-    let changed = kit.patch(&path).bearer(kit.token(&member)).header("if-match", "\"3\"").json(json!({"title": "x"})).send().await;
+    let changed = kit
+        .patch(&path)
+        .bearer(kit.token(&member))
+        .header("if-match", "\"3\"")
+        .json(json!({"title": "x"}))
+        .send()
+        .await;
     assert_eq!(changed.expect(403).code(), "forbidden");
     let _ = act(&kit, &member, &id, "unpublish").await.expect(403);
     let _ = kit.delete(&path).bearer(kit.token(&member)).header("if-match", "\"3\"").send().await.expect(403);
@@ -71,10 +78,16 @@ async fn wrong_input_names_the_field(backend: Backend) {
         let problem = make(body).await.expect(422).value();
         assert_eq!(problem["errors"][0]["field"], field, "{problem}");
     }
-    for body in [json!({}), json!({"title": 5}), json!({"title": "x", "visibility": "secret"}), json!({"title": "x", "owner": "me"})] {
+    for body in [
+        json!({}),
+        json!({"title": 5}),
+        json!({"title": "x", "visibility": "secret"}),
+        json!({"title": "x", "owner": "me"}),
+    ] {
         let _ = make(body).await.expect(422);
     }
-    let text = kit.post("/api/content").bearer(kit.token(&editor)).header("content-type", "application/json").bytes("{");
+    let text =
+        kit.post("/api/content").bearer(kit.token(&editor)).header("content-type", "application/json").bytes("{");
     assert_eq!(text.send().await.expect(400).code(), "invalid-json");
     let large = kit.post("/api/content").bearer(kit.token(&editor)).json(json!({"title": "x".repeat(2 << 20)}));
     assert_eq!(large.send().await.expect(413).code(), "body-too-large");
@@ -82,7 +95,8 @@ async fn wrong_input_names_the_field(backend: Backend) {
 
 async fn wrong_queries_are_refused(backend: Backend) {
     let kit = alone(backend).await;
-    for query in ["limit=0", "limit=201", "limit=many", "cursor=%21", "status=gone", &format!("q={}", "x".repeat(201))] {
+    for query in ["limit=0", "limit=201", "limit=many", "cursor=%21", "status=gone", &format!("q={}", "x".repeat(201))]
+    {
         let _ = kit.get(&format!("/api/content?{query}")).send().await.expect(400);
     }
     for id in ["none", "0199b3a2-7c1e-7d40-8a51-3f0e6b9d2c11", "..%2f"] {

@@ -20,7 +20,13 @@ on_each_database!(
 async fn an_editor_makes_a_draft_and_changes_it(backend: Backend) {
     let kit = alone(backend).await;
     let editor = editor();
-    let made = kit.post("/api/content").bearer(kit.token(&editor)).json(json!({"title": " Harbour "})).send().await.expect(201);
+    let made = kit
+        .post("/api/content")
+        .bearer(kit.token(&editor))
+        .json(json!({"title": " Harbour "}))
+        .send()
+        .await
+        .expect(201);
     let item = made.value();
     assert_eq!(made.header("location"), format!("/api/content/{}", item["id"].as_str().unwrap()));
     assert_eq!(
@@ -28,12 +34,15 @@ async fn an_editor_makes_a_draft_and_changes_it(backend: Backend) {
         (&json!("Harbour"), &json!("draft"), &json!("private"), &Value::Null)
     );
     let id = item["id"].as_str().unwrap();
-    let changes = json!({"title": "Old harbour", "description": "One take.", "visibility": "members"});
-    let changed = change(&kit, &editor, id, changes).await.expect(200);
+    let wanted = json!({"title": "Old harbour", "description": "One take.", "visibility": "members"});
+    let changed = change(&kit, &editor, id, wanted).await.expect(200);
     assert_eq!(changed.header("etag"), "\"2\"");
     let read = get(&kit, Some(&editor), id).await.expect(200).value();
     assert_eq!(read, changed.value());
-    assert_eq!((&read["title"], &read["description"], &read["version"]), (&json!("Old harbour"), &json!("One take."), &json!(2)));
+    assert_eq!(
+        (&read["title"], &read["description"], &read["version"]),
+        (&json!("Old harbour"), &json!("One take."), &json!(2))
+    );
 }
 
 async fn a_change_of_an_old_version_is_refused(backend: Backend) {

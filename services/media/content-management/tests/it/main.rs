@@ -1,5 +1,7 @@
 //! Content over HTTP, on each database.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where what it needs is not there")]
+
 mod hostile;
 mod internal;
 mod life;

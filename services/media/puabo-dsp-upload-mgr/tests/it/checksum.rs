@@ -28,7 +28,11 @@ async fn a_part_that_matches_is_kept(backend: Backend) {
     let (editor, film) = (editor(), film(400));
     let location = create(&kit, &editor, film.len()).await;
     let first = film.slice(..100);
-    let _ = part(&kit, &editor, &location, 0, first.clone()).header("upload-checksum", sha1(&first)).send().await.expect(204);
+    let _ = part(&kit, &editor, &location, 0, first.clone())
+        .header("upload-checksum", sha1(&first))
+        .send()
+        .await
+        .expect(204);
     let rest = film.slice(100..);
     let digest = format!("sha256 {}", STANDARD.encode(Sha256::digest(&rest)));
     let _ = part(&kit, &editor, &location, 100, rest).header("upload-checksum", digest).send().await.expect(204);
@@ -40,11 +44,16 @@ async fn a_part_that_does_not_match_leaves_nothing(backend: Backend) {
     let (editor, film) = (editor(), film(400));
     let location = create(&kit, &editor, film.len()).await;
     let _ = part(&kit, &editor, &location, 0, film.slice(..100)).send().await.expect(204);
-    let damaged = part(&kit, &editor, &location, 100, film.slice(100..)).header("upload-checksum", sha1(b"other")).send().await;
+    let damaged =
+        part(&kit, &editor, &location, 100, film.slice(100..)).header("upload-checksum", sha1(b"other")).send().await;
     assert_eq!(damaged.expect(460).code(), "checksum-mismatch");
     assert_eq!(offset(&kit, &editor, &location).await, 100);
     let rest = film.slice(100..);
-    let _ = part(&kit, &editor, &location, 100, rest.clone()).header("upload-checksum", sha1(&rest)).send().await.expect(204);
+    let _ = part(&kit, &editor, &location, 100, rest.clone())
+        .header("upload-checksum", sha1(&rest))
+        .send()
+        .await
+        .expect(204);
     becomes(&kit, &editor, &location, "accepted").await;
 }
 
@@ -63,7 +72,8 @@ async fn what_is_no_checksum_is_refused(backend: Backend) {
     let (editor, film) = (editor(), film(40));
     let location = create(&kit, &editor, film.len()).await;
     for header in ["md5 XUFAKrxLKna5cZ2REBfFkg==", "sha1", "sha1 qvQ=", "crc32 AAAAAA=="] {
-        let refused = part(&kit, &editor, &location, 0, film.clone()).header("upload-checksum", header).send().await.expect(400);
+        let refused =
+            part(&kit, &editor, &location, 0, film.clone()).header("upload-checksum", header).send().await.expect(400);
         assert_eq!(refused.code(), "invalid-upload-checksum");
     }
     assert_eq!(offset(&kit, &editor, &location).await, 0);

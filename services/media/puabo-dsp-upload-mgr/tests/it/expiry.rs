@@ -14,7 +14,7 @@ on_each_database!(
     files_without_an_upload_are_swept_and_old_uploads_forgotten,
 );
 
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 const SERVICE: &str = "puabo-dsp-upload-mgr";
 
 async fn an_unfinished_upload_ends_after_its_time(backend: Backend) {

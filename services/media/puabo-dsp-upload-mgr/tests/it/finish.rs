@@ -33,7 +33,8 @@ async fn a_media_file_becomes_content(backend: Backend) {
     assert_eq!(accepted["content_id"], contents[0]["id"]);
     assert_eq!((&contents[0]["title"], &contents[0]["created_by"]), (&json!("My film"), &json!(editor.user)));
     assert_eq!(stored(&kit, &editor, &location).await, Some(5_000));
-    eventually("the unfinished file is gone", async || (!unfinished_file(&kit, &location).exists()).then_some(())).await;
+    eventually("the unfinished file is gone", async || (!unfinished_file(&kit, &location).exists()).then_some(()))
+        .await;
 }
 
 async fn a_text_named_like_a_film_is_refused_and_leaves_nothing(backend: Backend) {
@@ -54,7 +55,8 @@ async fn a_text_named_like_a_film_is_refused_and_leaves_nothing(backend: Backend
 async fn an_empty_file_is_refused_at_once(backend: Backend) {
     let kit = start(backend).await;
     let editor = editor();
-    let reply = tus(&kit, &editor, Method::POST, crate::support::FILES).header("upload-length", "0").send().await.expect(422);
+    let reply =
+        tus(&kit, &editor, Method::POST, crate::support::FILES).header("upload-length", "0").send().await.expect(422);
     assert_eq!(reply.code(), "empty-file");
     assert!(reply.text().contains("the file is empty"));
     let list = kit.get("/api/dsp/upload/uploads").bearer(kit.token(&editor)).send().await.expect(200).value();
@@ -89,7 +91,11 @@ async fn failed(kit: &Testkit, by: &Person, location: &str, retryable: bool) {
     let content = becomes(kit, by, location, "accepted").await["content_id"].clone();
     let report = MediaReport::Failed { error: "the file is incomplete".to_owned(), retryable };
     let reported = kit
-        .request_to("content-management", Method::PUT, &format!("/internal/content/{}/media", content.as_str().unwrap()))
+        .request_to(
+            "content-management",
+            Method::PUT,
+            &format!("/internal/content/{}/media", content.as_str().unwrap()),
+        )
         .from_service("streaming-service-v2")
         .json(report)
         .send()

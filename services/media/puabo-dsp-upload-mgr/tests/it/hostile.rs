@@ -20,7 +20,9 @@ async fn an_upload_is_its_owners_alone(backend: Backend) {
     let kit = start(backend).await;
     let owner = editor();
     let location = create(&kit, &owner, 100).await;
-    for other in [Person::of(owner.tenant, Role::Owner), Person::of(owner.tenant, Role::Editor), Person::new(Role::Owner)] {
+    for other in
+        [Person::of(owner.tenant, Role::Owner), Person::of(owner.tenant, Role::Editor), Person::new(Role::Owner)]
+    {
         for method in [Method::HEAD, Method::DELETE] {
             let _ = tus(&kit, &other, method, &location).send().await.expect(404);
         }
@@ -59,7 +61,8 @@ async fn creation_needs_a_size_within_the_limit(backend: Backend) {
     let deferred = tus(&kit, &editor, Method::POST, FILES).header("upload-defer-length", "1").send().await.expect(400);
     assert_eq!(deferred.code(), "invalid-upload-length");
     for metadata in ["filename !!!", ",", "filename YQ==,filename YQ==", &"x".repeat(5_000)] {
-        let request = tus(&kit, &editor, Method::POST, FILES).header("upload-length", "10").header("upload-metadata", metadata);
+        let request =
+            tus(&kit, &editor, Method::POST, FILES).header("upload-length", "10").header("upload-metadata", metadata);
         assert_eq!(request.send().await.expect(400).code(), "invalid-upload-metadata");
     }
 }
@@ -70,7 +73,10 @@ async fn a_part_needs_its_headers(backend: Backend) {
     let location = create(&kit, &editor, 100).await;
     let bare = || tus(&kit, &editor, Method::PATCH, &location).bytes(film(10));
     let untyped = bare().header("upload-offset", "0").send().await.expect(415);
-    assert_eq!((untyped.code(), untyped.header("tus-resumable")), ("unsupported-media-type".to_owned(), "1.0.0".to_owned()));
+    assert_eq!(
+        (untyped.code(), untyped.header("tus-resumable")),
+        ("unsupported-media-type".to_owned(), "1.0.0".to_owned())
+    );
     let json = bare().header("upload-offset", "0").header("content-type", "application/json").send().await;
     let _ = json.expect(415);
     for wrong in [None, Some(""), Some("-1"), Some("zero"), Some("0x0")] {

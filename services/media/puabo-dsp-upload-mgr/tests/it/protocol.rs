@@ -5,7 +5,9 @@ use nexus_testkit::Backend;
 use serde_json::json;
 
 use crate::on_each_database;
-use crate::support::{FILES, becomes, create, editor, film, listed, metadata, offset, part, start, tus, unfinished_file, upload};
+use crate::support::{
+    FILES, becomes, create, editor, film, listed, metadata, offset, part, start, tus, unfinished_file, upload,
+};
 
 on_each_database!(
     the_server_says_what_it_can_do,
@@ -37,21 +39,31 @@ async fn a_file_arrives_in_parts(backend: Backend) {
     for (from, to) in [(0, 300), (300, 300), (300, 999), (999, 1_000)] {
         let reply = part(&kit, &editor, &location, from, film.slice(from..to)).send().await.expect(204);
         assert_eq!(reply.header("upload-offset"), to.to_string());
-        assert_eq!((reply.header("tus-resumable"), reply.header("cache-control")), ("1.0.0".to_owned(), "no-store".to_owned()));
+        assert_eq!(
+            (reply.header("tus-resumable"), reply.header("cache-control")),
+            ("1.0.0".to_owned(), "no-store".to_owned())
+        );
         assert_eq!(reply.header("upload-expires").is_empty(), to == 1_000);
     }
     // A client that did not hear the last answer may ask again.
     let _ = part(&kit, &editor, &location, 1_000, film.slice(1_000..)).send().await.expect(204);
     assert_eq!(offset(&kit, &editor, &location).await, 1_000);
     let upload = becomes(&kit, &editor, &location, "accepted").await;
-    assert_eq!((&upload["size"], &upload["offset"], &upload["expires_at"]), (&json!(1_000), &json!(1_000), &json!(null)));
+    assert_eq!(
+        (&upload["size"], &upload["offset"], &upload["expires_at"]),
+        (&json!(1_000), &json!(1_000), &json!(null))
+    );
 }
 
 async fn head_gives_back_what_creation_said(backend: Backend) {
     let kit = start(backend).await;
     let editor = editor();
     let said = metadata(&[("filename", "Übung.mov"), ("filetype", "video/quicktime")]) + ",private";
-    let made = tus(&kit, &editor, Method::POST, FILES).header("upload-length", "77").header("upload-metadata", &said).send().await;
+    let made = tus(&kit, &editor, Method::POST, FILES)
+        .header("upload-length", "77")
+        .header("upload-metadata", &said)
+        .send()
+        .await;
     let made = made.expect(201);
     assert_eq!(made.header("upload-offset"), "0");
     let head = tus(&kit, &editor, Method::HEAD, &made.header("location")).send().await.expect(200);
@@ -100,9 +112,14 @@ async fn every_request_names_the_version(backend: Backend) {
     let kit = start(backend).await;
     let editor = editor();
     let location = create(&kit, &editor, 10).await;
-    for (method, path) in [(Method::POST, FILES), (Method::HEAD, &location), (Method::PATCH, &location), (Method::DELETE, &location)] {
+    for (method, path) in
+        [(Method::POST, FILES), (Method::HEAD, &location), (Method::PATCH, &location), (Method::DELETE, &location)]
+    {
         let without = kit.request(method.clone(), path).bearer(kit.token(&editor)).send().await.expect(412);
-        assert_eq!((without.header("tus-version"), without.header("tus-resumable")), ("1.0.0".to_owned(), "1.0.0".to_owned()));
+        assert_eq!(
+            (without.header("tus-version"), without.header("tus-resumable")),
+            ("1.0.0".to_owned(), "1.0.0".to_owned())
+        );
         let old = kit.request(method, path).bearer(kit.token(&editor)).header("tus-resumable", "0.2.2").send().await;
         let _ = old.expect(412);
     }

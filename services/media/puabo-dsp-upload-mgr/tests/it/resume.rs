@@ -10,7 +10,9 @@ use http::StatusCode;
 use nexus_testkit::Backend;
 
 use crate::on_each_database;
-use crate::support::{becomes, create, editor, film, id, listed, offset, part, services, start, stored, stream, unfinished_file};
+use crate::support::{
+    becomes, create, editor, film, id, listed, offset, part, services, start, stored, stream, unfinished_file,
+};
 
 on_each_database!(
     a_broken_connection_keeps_what_arrived,
@@ -105,8 +107,8 @@ async fn bytes_that_were_never_acknowledged_are_cut_off(backend: Backend) {
     let location = create(&kit, &editor, film.len()).await;
     let _ = part(&kit, &editor, &location, 0, film.slice(..100)).send().await.expect(204);
     // What a process leaves that was killed after it wrote and before it stored the offset.
-    let mut file = std::fs::OpenOptions::new().append(true).open(unfinished_file(&kit, &location)).unwrap();
-    file.write_all(&[0xee; 150]).unwrap();
+    let mut on_disk = std::fs::OpenOptions::new().append(true).open(unfinished_file(&kit, &location)).unwrap();
+    on_disk.write_all(&[0xee; 150]).unwrap();
     assert_eq!(offset(&kit, &editor, &location).await, 100);
     let _ = part(&kit, &editor, &location, 100, film.slice(100..)).send().await.expect(204);
     becomes(&kit, &editor, &location, "accepted").await;

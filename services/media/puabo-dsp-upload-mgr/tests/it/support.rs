@@ -99,7 +99,8 @@ pub(crate) async fn stream(
     let response = kit.cloud.router(SERVICE).unwrap().oneshot(request).await.unwrap();
     let status = response.status();
     let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
-    let code = serde_json::from_slice::<Value>(&body).ok().and_then(|problem| problem["code"].as_str().map(str::to_owned));
+    let code =
+        serde_json::from_slice::<Value>(&body).ok().and_then(|problem| problem["code"].as_str().map(str::to_owned));
     (status, code.unwrap_or_default())
 }
 

@@ -47,10 +47,18 @@ async fn a_site_that_is_not_listed_gets_no_permission() {
 #[tokio::test]
 async fn every_reply_forbids_what_pages_do_not_need() {
     let kit = started(|_| {}).await;
-    for (path, status) in [("/", 503), ("/api/content/echo", 200), ("/api/scheduler/tasks", 401), ("/api/%2e%2e/x", 400)] {
+    for (path, status) in
+        [("/", 503), ("/api/content/echo", 200), ("/api/scheduler/tasks", 401), ("/api/%2e%2e/x", 400)]
+    {
         let reply = kit.get(path).send().await.expect(status);
         let policy = reply.header("content-security-policy");
-        for rule in ["default-src 'self'", "media-src 'self' blob:", "worker-src 'self' blob:", "frame-ancestors 'none'", "script-src 'self';"] {
+        for rule in [
+            "default-src 'self'",
+            "media-src 'self' blob:",
+            "worker-src 'self' blob:",
+            "frame-ancestors 'none'",
+            "script-src 'self';",
+        ] {
             assert!(policy.contains(rule), "{path}: {policy}");
         }
         assert_eq!(reply.header("x-content-type-options"), "nosniff", "{path}");

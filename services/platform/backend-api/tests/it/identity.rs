@@ -14,7 +14,8 @@ async fn set_up(backend: Backend) -> Testkit {
     let services =
         vec![gateway(), user_auth::service(), auth_service::service(), session_mgr::service(), token_mgr::service()];
     let kit = Testkit::start(backend, services).await;
-    let link = kit.request_to("user-auth", Method::GET, "/internal/setup-link").from_service("backend-api").send().await;
+    let link =
+        kit.request_to("user-auth", Method::GET, "/internal/setup-link").from_service("backend-api").send().await;
     let token = link.expect(200).value()["token"].clone();
     let body = json!({"token": token, "organisation": "Engines", "name": "Ada", "email": EMAIL, "password": PASSWORD});
     let _ = kit.post("/api/users/setup").json(body).send().await.expect(201);

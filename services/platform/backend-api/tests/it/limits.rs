@@ -20,7 +20,10 @@ async fn an_address_that_asks_too_much_waits_and_others_do_not() {
     .await;
     for left in ["2", "1", "0"] {
         let reply = kit.get("/api/content/echo").from_address(HOME).send().await.expect(200);
-        assert_eq!((reply.header("ratelimit-limit").as_str(), reply.header("ratelimit-remaining").as_str()), ("3", left));
+        assert_eq!(
+            (reply.header("ratelimit-limit").as_str(), reply.header("ratelimit-remaining").as_str()),
+            ("3", left)
+        );
     }
     let reply = kit.get("/api/content/echo").from_address(HOME).send().await.expect(429);
     assert_eq!((reply.code().as_str(), reply.header("retry-after").as_str()), ("rate-limited", "2"));
@@ -76,7 +79,9 @@ async fn a_body_over_the_limit_is_refused_before_the_service_sees_it() {
 async fn a_piece_of_a_file_may_be_larger_than_any_other_body() {
     let kit = started(|config| config.gateway.body_limit = 1_000).await;
     let token = kit.token(&Person::new(Role::Member));
-    let piece = |kind: &str| kit.patch("/api/dsp/upload/files/1").bearer(&token).header("content-type", kind).bytes(vec![0; 100_000]);
+    let piece = |kind: &str| {
+        kit.patch("/api/dsp/upload/files/1").bearer(&token).header("content-type", kind).bytes(vec![0; 100_000])
+    };
     assert_eq!(piece("application/offset+octet-stream").send().await.expect(200).text(), "100000");
     assert_eq!(piece("application/json").send().await.expect(413).code(), "body-too-large");
 }

@@ -1,11 +1,14 @@
 //! The gateway over HTTP: through its router, and through real connections where the connection matters.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod browser;
 mod connection;
 mod console;
 mod documents;
 mod identity;
 mod limits;
+mod log;
 mod reading;
 mod routing;
 mod support;

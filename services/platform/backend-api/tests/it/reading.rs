@@ -31,7 +31,8 @@ async fn what_anybody_may_read_is_sent_again_only_when_it_changed() {
     let tag = first.header("etag");
     assert!(tag.starts_with("W/\""), "{tag}");
     assert_eq!(first.header("cache-control"), "no-cache");
-    let again = kit.get("/api/content/public").header("if-none-match", format!("\"other\", {tag}")).send().await.expect(304);
+    let again =
+        kit.get("/api/content/public").header("if-none-match", format!("\"other\", {tag}")).send().await.expect(304);
     assert!(again.body.is_empty() && again.header("etag") == tag);
     let _ = kit.get("/api/content/public").header("if-none-match", "\"other\"").send().await.expect(200);
 }

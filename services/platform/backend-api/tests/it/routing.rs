@@ -1,8 +1,8 @@
 //! Requests find their service, and nothing finds what is inside.
 
-use nexus_testkit::Person;
-use nexus_kernel::Role;
 use http::Method;
+use nexus_kernel::Role;
+use nexus_testkit::Person;
 
 use crate::support::{gateway, started};
 
@@ -47,7 +47,12 @@ async fn a_service_that_fails_again_and_again_is_left_alone() {
 #[tokio::test]
 async fn no_path_leads_to_an_internal_route() {
     let kit = started(|_| {}).await;
-    let _ = kit.request_to("content-management", Method::GET, "/internal/secret").from_service("scheduler").send().await.expect(200);
+    let _ = kit
+        .request_to("content-management", Method::GET, "/internal/secret")
+        .from_service("scheduler")
+        .send()
+        .await
+        .expect(200);
     for path in [
         "/internal/secret",
         "/internal/stats",
@@ -69,7 +74,11 @@ async fn no_path_leads_to_an_internal_route() {
     ] {
         let reply = kit.get(path).header("x-nexus-caller", "v1.scheduler.99999999999.AAAA").send().await;
         assert!([400, 404, 503].contains(&reply.status.as_u16()), "{path}: {}", reply.status);
-        assert!(!reply.text().contains("services only") && !reply.text().contains("p50_ms"), "{path}: {}", reply.text());
+        assert!(
+            !reply.text().contains("services only") && !reply.text().contains("p50_ms"),
+            "{path}: {}",
+            reply.text()
+        );
     }
 }
 
@@ -94,8 +103,19 @@ async fn a_path_of_the_api_that_nothing_answers_is_a_404_problem_and_not_the_con
 async fn the_services_see_the_clients_address_and_nothing_that_the_client_claims() {
     let kit = started(|config| config.gateway.trusted_proxies = vec!["10.0.0.5".parse().unwrap()]).await;
     let seen = async |peer: [u8; 4], noted: &str| {
-        let request = kit.get("/api/content/echo").from_address(peer).header("x-forwarded-for", noted).header("forwarded", "for=1.1.1.1");
-        request.header("x-real-ip", "1.1.1.1").header("connection", "x-hop").header("x-hop", "1").send().await.expect(200).value()
+        let request = kit
+            .get("/api/content/echo")
+            .from_address(peer)
+            .header("x-forwarded-for", noted)
+            .header("forwarded", "for=1.1.1.1");
+        request
+            .header("x-real-ip", "1.1.1.1")
+            .header("connection", "x-hop")
+            .header("x-hop", "1")
+            .send()
+            .await
+            .expect(200)
+            .value()
     };
     let direct = seen([203, 0, 113, 9], "1.1.1.1").await;
     assert_eq!(direct["headers"]["x-forwarded-for"], "203.0.113.9");
@@ -130,7 +150,10 @@ async fn a_trace_and_a_request_id_of_the_client_go_on_and_others_are_made() {
 
 #[tokio::test]
 async fn other_services_reach_the_gateways_own_routes_without_its_limits() {
-    let kit = nexus_testkit::Testkit::start_with(nexus_testkit::Backend::Sqlite, vec![gateway()], |config| config.gateway.burst = 1).await;
+    let kit = nexus_testkit::Testkit::start_with(nexus_testkit::Backend::Sqlite, vec![gateway()], |config| {
+        config.gateway.burst = 1;
+    })
+    .await;
     for _ in 0..3 {
         let _ = kit.get("/internal/dead-letters").from_service("scheduler").send().await.expect(200);
     }

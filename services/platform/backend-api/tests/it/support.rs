@@ -66,8 +66,9 @@ pub(crate) fn required() -> Service {
 
 /// Takes files.
 pub(crate) fn uploads() -> Service {
-    Service::new("puabo-dsp-upload-mgr")
-        .routes(OpenApiRouter::<Context>::new().route("/api/dsp/upload/files/{id}", patch(measure).options(|| async { "tus" })))
+    Service::new("puabo-dsp-upload-mgr").routes(
+        OpenApiRouter::<Context>::new().route("/api/dsp/upload/files/{id}", patch(measure).options(|| async { "tus" })),
+    )
 }
 
 /// What the service saw.
@@ -121,7 +122,7 @@ pub(crate) async fn revoke(kit: &Testkit, person: &Person) {
     tx.publish(&SessionRevoked {
         session_id: SessionId(person.session),
         user_id: person.user,
-        tokens_valid_until: kit.now().plus(std::time::Duration::from_secs(300)),
+        tokens_valid_until: kit.now().plus(std::time::Duration::from_mins(5)),
         reason: RevocationReason::SignedOut,
     })
     .await

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nexus_contracts::session_mgr::SessionRevoked;
-use nexus_kernel::events::{Delivery, Event};
+use nexus_kernel::events::Event;
 use nexus_kernel::{Problem, Role, Service};
 use nexus_testkit::{Backend, Person, Testkit, eventually};
 
@@ -21,9 +21,15 @@ async fn the_running_services_are_listed_with_their_health(backend: Backend) {
     let _ = kit.get("/api/content/echo").send().await.expect(200);
     let report = kit.get("/api/system/services").bearer(token).send().await.expect(200).value();
     let services = report["services"].as_array().unwrap();
-    let told: Vec<_> = services.iter().map(|service| (service["name"].as_str().unwrap(), service["status"].as_str().unwrap())).collect();
+    let told: Vec<_> = services
+        .iter()
+        .map(|service| (service["name"].as_str().unwrap(), service["status"].as_str().unwrap()))
+        .collect();
     assert!(told.contains(&("backend-api", "up")) && told.contains(&("content-management", "up")), "{told:?}");
-    assert!(told.contains(&("streamcore", "down")) && !told.iter().any(|(name, _)| *name == "billing-service"), "{told:?}");
+    assert!(
+        told.contains(&("streamcore", "down")) && !told.iter().any(|(name, _)| *name == "billing-service"),
+        "{told:?}"
+    );
     let content = services.iter().find(|service| service["name"] == "content-management").unwrap();
     assert!(content["stats"]["requests_per_second"].as_f64().unwrap() > 0.0, "{content}");
     assert!(content["checks"].as_array().unwrap().iter().any(|check| check["name"] == "store" && check["ok"] == true));
@@ -34,10 +40,8 @@ async fn the_running_services_are_listed_with_their_health(backend: Backend) {
 
 /// Never applies what it hears.
 fn stubborn() -> Service {
-    async fn refuse(_: Delivery<SessionRevoked>) -> Result<(), Problem> {
-        Err(Problem::unavailable("not today"))
-    }
-    Service::new("scheduler").on::<SessionRevoked>("refuse", |_, _, event| Box::pin(refuse(event)))
+    Service::new("scheduler")
+        .on::<SessionRevoked>("refuse", |_, _, _| Box::pin(async { Err(Problem::unavailable("not today")) }))
 }
 
 async fn dead_letters_are_listed_and_replayed_by_admins(backend: Backend) {
@@ -45,8 +49,8 @@ async fn dead_letters_are_listed_and_replayed_by_admins(backend: Backend) {
     let tenant = Person::new(Role::Owner).tenant;
     let (member, admin) = (kit.token(&Person::of(tenant, Role::Member)), Person::of(tenant, Role::Admin));
     assert_eq!(kit.get("/api/system/dead-letters").bearer(&member).send().await.expect(403).code(), "forbidden");
-    let replay = "/api/system/dead-letters/scheduler/session-mgr/1/replay";
-    assert_eq!(kit.post(replay).bearer(&member).send().await.expect(403).code(), "forbidden");
+    let again = "/api/system/dead-letters/scheduler/session-mgr/1/replay";
+    assert_eq!(kit.post(again).bearer(&member).send().await.expect(403).code(), "forbidden");
 
     revoke(&kit, &Person::new(Role::Member)).await;
     let letter = eventually("the event's last attempt", async || {
@@ -55,19 +59,21 @@ async fn dead_letters_are_listed_and_replayed_by_admins(backend: Backend) {
         reply.value()["items"].as_array().unwrap().first().cloned()
     })
     .await;
-    assert_eq!((&letter["service"], &letter["source"], &letter["position"]), (&"scheduler".into(), &"session-mgr".into(), &1.into()));
+    assert_eq!(
+        (&letter["service"], &letter["source"], &letter["position"]),
+        (&"scheduler".into(), &"session-mgr".into(), &1.into())
+    );
     assert_eq!(letter["type"], SessionRevoked::TYPE);
     assert!(letter["error"].as_str().unwrap().contains("not today"), "{letter}");
 
-    let _ = kit.post(replay).bearer(kit.token(&admin)).send().await.expect(204);
-    for unknown in ["scheduler/session-mgr/99", "scheduler/..%2fx/1", "no-such/session-mgr/1", "scheduler/session-mgr/first"] {
+    let _ = kit.post(again).bearer(kit.token(&admin)).send().await.expect(204);
+    for unknown in
+        ["scheduler/session-mgr/99", "scheduler/..%2fx/1", "no-such/session-mgr/1", "scheduler/session-mgr/first"]
+    {
         let path = format!("/api/system/dead-letters/{unknown}/replay");
         let reply = kit.post(&path).bearer(kit.token(&admin)).send().await;
         assert!([400, 404].contains(&reply.status.as_u16()), "{unknown}: {}", reply.text());
     }
 }
 
-on_each_backend!(
-    the_running_services_are_listed_with_their_health,
-    dead_letters_are_listed_and_replayed_by_admins,
-);
+on_each_backend!(the_running_services_are_listed_with_their_health, dead_letters_are_listed_and_replayed_by_admins,);

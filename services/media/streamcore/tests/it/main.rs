@@ -1,0 +1,30 @@
+//! Transcodes over HTTP with the real ffmpeg; what a database has a part in, on each database.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where what it needs is not there")]
+
+mod film;
+mod hostile;
+mod ladder;
+mod queue;
+mod refused;
+mod removal;
+mod support;
+
+/// Declares each test on both databases.
+macro_rules! on_each_database {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                Box::pin(super::$name(nexus_testkit::Backend::Sqlite)).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                Box::pin(super::$name(nexus_testkit::Backend::Postgres)).await;
+            })+
+        }
+    };
+}
+use on_each_database;
