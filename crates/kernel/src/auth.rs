@@ -164,10 +164,8 @@ impl fmt::Debug for Inner {
 impl TokenVerifier {
     /// A verifier that fetches keys over this mesh.
     pub fn new(mesh: Mesh, clock: Clock) -> Self {
-        let verified = moka::future::Cache::builder()
-            .max_capacity(100_000)
-            .time_to_live(Duration::from_mins(1))
-            .build();
+        let verified =
+            moka::future::Cache::builder().max_capacity(100_000).time_to_live(Duration::from_mins(1)).build();
         Self(Arc::new(Inner {
             mesh,
             clock,

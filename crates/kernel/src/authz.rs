@@ -94,8 +94,8 @@ impl Policies {
         entities.push(person(&who, principal)?);
         entities.push(thing(&what, resource)?);
         let entities = Entities::from_entities(entities, None).map_err(Problem::internal)?;
-        let request = Request::new(who, uid("Action", action)?, what, CedarContext::empty(), None)
-            .map_err(Problem::internal)?;
+        let request =
+            Request::new(who, uid("Action", action)?, what, CedarContext::empty(), None).map_err(Problem::internal)?;
         let answer = Authorizer::new().is_authorized(&request, &self.0, &entities);
         for error in answer.diagnostics().errors() {
             tracing::warn!(%error, action, "a policy could not be evaluated and counts as not written");

@@ -239,7 +239,9 @@ async fn move_below(root: &Path, key: &str, file: &Path) -> std::io::Result<bool
 /// Removes what a killed process left of files that it had not finished: they have no keys, so that no list shows them.
 async fn remove_leftovers(folder: &Path) -> std::io::Result<()> {
     match tokio::fs::remove_dir_all(folder).await {
-        Err(error) if !matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => Err(error),
+        Err(error) if !matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            Err(error)
+        }
         _ => Ok(()),
     }
 }

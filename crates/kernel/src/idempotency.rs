@@ -142,13 +142,17 @@ fn replay(context: &Context, key: &Key, stored: Stored) -> Result<Response, Prob
     }
     let Some(status) = stored.status.and_then(|status| StatusCode::from_u16(u16::try_from(status).ok()?).ok()) else {
         let left = LEASE.saturating_sub(context.clock.now().since(stored.started_at));
-        return Err(Problem::conflict("idempotency-key-in-use", "the first request with this key is still being worked on")
-            .retry_after(left.max(Duration::from_secs(1))));
+        return Err(Problem::conflict(
+            "idempotency-key-in-use",
+            "the first request with this key is still being worked on",
+        )
+        .retry_after(left.max(Duration::from_secs(1))));
     };
     let mut response = (status, stored.body.unwrap_or_default()).into_response();
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_TYPE);
-    let kept = [(header::CONTENT_TYPE, stored.content_type), (header::LOCATION, stored.location), (header::ETAG, stored.etag)];
+    let kept =
+        [(header::CONTENT_TYPE, stored.content_type), (header::LOCATION, stored.location), (header::ETAG, stored.etag)];
     for (name, value) in kept {
         if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
             headers.insert(name, value);

@@ -9,6 +9,7 @@ pub mod auth;
 pub mod authz;
 pub mod blobs;
 pub mod cache;
+mod cause;
 pub mod config;
 pub mod context;
 pub mod discovery;
@@ -33,6 +34,7 @@ pub mod time;
 
 pub use auth::{Caller, MaybePrincipal, Principal, Role};
 pub use authz::Resource;
+pub use cause::Cause;
 pub use context::Context;
 pub use ids::{Ids, TenantId, UserId};
 pub use problem::Problem;

@@ -68,18 +68,19 @@ impl Metrics {
         let lag = Family::default();
         let mut registry = Registry::with_labels([("service".into(), service.into())].into_iter());
         registry.register("http_requests", "Requests answered", requests.clone());
-        registry.register("http_request_duration_seconds", "From the request's head to the reply's head", durations.clone());
+        registry.register(
+            "http_request_duration_seconds",
+            "From the request's head to the reply's head",
+            durations.clone(),
+        );
         registry.register("nexus_event_consumer_lag", "Published events not yet applied here", lag.clone());
         Self { registry: Arc::new(registry), requests, durations, lag, recent: Arc::default() }
     }
 
     /// Counts one answered request.
     pub fn record(&self, route: &str, method: &str, status: u16, took: Duration) {
-        let labels = RouteLabels {
-            route: route.to_owned(),
-            method: method.to_owned(),
-            status: format!("{}xx", status / 100),
-        };
+        let labels =
+            RouteLabels { route: route.to_owned(), method: method.to_owned(), status: format!("{}xx", status / 100) };
         self.requests.get_or_create(&labels).inc();
         self.durations.get_or_create(&labels).observe(took.as_secs_f64());
         self.recent.lock().unwrap_or_else(PoisonError::into_inner).record(Instant::now(), took, status >= 500);
@@ -213,7 +214,9 @@ mod tests {
         metrics.record("/api/sessions/{id}", "GET", 204, Duration::from_millis(3));
         let text = metrics.encode().unwrap();
         assert!(
-            text.contains(r#"http_requests_total{service="session-mgr",route="/api/sessions/{id}",method="GET",status="2xx"} 1"#),
+            text.contains(
+                r#"http_requests_total{service="session-mgr",route="/api/sessions/{id}",method="GET",status="2xx"} 1"#
+            ),
             "{text}"
         );
     }

@@ -104,7 +104,14 @@ impl Readiness {
             _ => match self.own.iter().find(|(own, _)| *own == name) {
                 Some((_, check)) => check(context.clone()).await,
                 // Liveness, not readiness: a dependency's own readiness would walk the whole graph, and a cycle forever.
-                None => context.mesh.to(name).get("/health/live").send().await.map(|_| ()).map_err(|error| error.to_string()),
+                None => context
+                    .mesh
+                    .to(name)
+                    .get("/health/live")
+                    .send()
+                    .await
+                    .map(|_| ())
+                    .map_err(|error| error.to_string()),
             },
         }
     }
@@ -152,12 +159,8 @@ impl Cloud {
     async fn context(&self, environment: &Environment, service: &Service) -> Result<Context, StartError> {
         let store = open_store(environment, service).await?;
         let config = Arc::clone(&environment.config);
-        let mesh = Mesh::new(
-            service.name,
-            Arc::clone(&environment.discovery) as _,
-            &config.mesh,
-            environment.clock.clone(),
-        );
+        let mesh =
+            Mesh::new(service.name, Arc::clone(&environment.discovery) as _, &config.mesh, environment.clock.clone());
         let wakers = service.jobs.iter().map(|job| (job.name, Arc::new(Notify::new()))).collect();
         let context = Context::new(Parts {
             service: service.name,

@@ -38,8 +38,8 @@ pub(super) const CLIPS: [Clip; 3] = [
         description: "The long zoom of scene four, for everybody who is signed in.",
         visibility: "members",
         published: true,
-        seconds: 7,
-        picture: "mandelbrot=size=1280x720:rate=25:end_scale=0.02:end_pts=175,hue=h=120:s=0.6",
+        seconds: 6,
+        picture: "mandelbrot=size=854x480:rate=25:end_scale=0.1:end_pts=150,hue=h=120:s=0.6",
         sound: "aevalsrc=0.25*sin(2*PI*(110+30*t)*t):s=48000",
     },
     Clip {
@@ -49,8 +49,8 @@ pub(super) const CLIPS: [Clip; 3] = [
         visibility: "private",
         published: false,
         seconds: 6,
-        picture: "life=size=320x180:rate=25:mold=25:ratio=0.15:life_color=#9fd8ff:death_color=#1b3a5c:mold_color=#0b1622:seed=3,\
-                  scale=1280:720:flags=neighbor",
+        picture: "life=size=214x120:rate=25:mold=25:ratio=0.15:life_color=#9fd8ff:death_color=#1b3a5c:mold_color=#0b1622:seed=3,\
+                  scale=856:480:flags=neighbor",
         sound: "anoisesrc=color=pink:amplitude=0.2:sample_rate=48000:seed=5",
     },
 ];

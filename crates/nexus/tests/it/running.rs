@@ -117,7 +117,7 @@ fn the_demo_has_an_owner_and_media_in_every_state_and_is_made_only_once() {
     let line = running.wait_for("Demo: sign in as", Duration::from_secs(30));
     let (email, rest) = line.split_once("as ").unwrap().1.split_once(" with the password ").unwrap();
     let password = rest.split(' ').next().unwrap().to_owned();
-    let end = running.wait_for("The demo", Duration::from_mins(4));
+    let end = running.wait_for("The demo", Duration::from_mins(8));
     assert!(end.contains("is complete: 3 clips"), "{end}");
     let credentials = json!({"email": email, "password": password, "refresh_token": "body"});
     let (status, reply) = running.request("POST", "/api/auth/login", None, Some(&credentials));

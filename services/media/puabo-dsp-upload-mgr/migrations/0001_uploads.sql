@@ -16,7 +16,9 @@ CREATE TABLE uploads (
     -- When an unfinished upload is removed; each part that arrives moves it on.
     expires_at BIGINT NOT NULL,
     -- When it was accepted or refused.
-    ended_at BIGINT
+    ended_at BIGINT,
+    -- The trace of the request that began it.
+    cause TEXT
 );
 -- A person's uploads, newest first.
 CREATE INDEX uploads_list ON uploads (tenant_id, owner, id);

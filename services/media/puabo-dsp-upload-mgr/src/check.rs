@@ -32,13 +32,18 @@ pub(crate) async fn work(ctx: Context) -> Result<(), Problem> {
 }
 
 async fn check(ctx: &Context, stored: StoredUpload) -> Result<(), Problem> {
+    let span = tracing::info_span!("check", service = ctx.service, upload = %stored.upload.id);
+    stored.cause.resume(span, check_now(ctx, &stored)).await
+}
+
+async fn check_now(ctx: &Context, stored: &StoredUpload) -> Result<(), Problem> {
     let path = part::path(ctx, stored.upload.id).map_err(Problem::internal)?;
     match part::head(&path, HEAD_BYTES).await {
         Ok(head) => match container::check(&head) {
-            Ok(()) => accept(ctx, &stored, &path).await,
-            Err(reason) => refuse(ctx, &stored, &reason.to_string()).await,
+            Ok(()) => accept(ctx, stored, &path).await,
+            Err(reason) => refuse(ctx, stored, &reason.to_string()).await,
         },
-        Err(error) if error.kind() == ErrorKind::NotFound => resume(ctx, &stored).await,
+        Err(error) if error.kind() == ErrorKind::NotFound => resume(ctx, stored).await,
         Err(error) => Err(Problem::internal(error)),
     }
 }

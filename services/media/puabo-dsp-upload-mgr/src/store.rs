@@ -22,6 +22,7 @@ impl FromRow for StoredUpload {
             tenant: row.get("tenant_id")?,
             owner: row.get("owner")?,
             metadata: Metadata { raw: row.get("metadata")?, filename: filename.clone(), title: row.get("title")? },
+            cause: row.get("cause")?,
             upload: Upload {
                 id: row.get("id")?,
                 filename,
@@ -57,8 +58,9 @@ pub(crate) async fn unfinished(query: &mut impl Query, owner: UserId) -> Result<
 pub(crate) async fn insert(tx: &mut Tx, stored: &StoredUpload) -> Result<(), StoreError> {
     let upload = &stored.upload;
     tx.execute(
-        "INSERT INTO uploads (id, tenant_id, owner, filename, title, metadata, size, received, state, created_at, expires_at)
-         VALUES ($1, :tenant, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "INSERT INTO uploads (id, tenant_id, owner, filename, title, metadata, size, received, state, created_at, expires_at,
+                              cause)
+         VALUES ($1, :tenant, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         params![
             upload.id,
             stored.owner,
@@ -70,6 +72,7 @@ pub(crate) async fn insert(tx: &mut Tx, stored: &StoredUpload) -> Result<(), Sto
             upload.state.as_str(),
             upload.created_at,
             upload.expires_at.unwrap_or(upload.created_at),
+            stored.cause,
         ],
     )
     .await?;

@@ -1,7 +1,7 @@
 //! An upload's life: receiving, checking, then accepted or refused.
 
 use nexus_contracts::content_management::ContentId;
-use nexus_kernel::{Principal, Resource, TenantId, Timestamp, UserId};
+use nexus_kernel::{Cause, Principal, Resource, TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -79,6 +79,8 @@ pub(crate) struct StoredUpload {
     pub(crate) tenant: TenantId,
     pub(crate) owner: UserId,
     pub(crate) metadata: Metadata,
+    /// The trace of the request that began it: what becomes of the upload belongs to it.
+    pub(crate) cause: Cause,
     pub(crate) upload: Upload,
 }
 
@@ -103,7 +105,7 @@ impl StoredUpload {
             created_at: now,
             expires_at: Some(ends),
         };
-        Self { tenant: by.tenant, owner: by.user, metadata, upload }
+        Self { tenant: by.tenant, owner: by.user, metadata, cause: Cause::current(), upload }
     }
 
     /// What policies see of it.

@@ -13,7 +13,9 @@ CREATE TABLE jobs (
     lease_until BIGINT,
     created_at BIGINT NOT NULL,
     started_at BIGINT,
-    finished_at BIGINT
+    finished_at BIGINT,
+    -- The trace of the request that ordered it.
+    cause TEXT
 );
 -- One job for one source of one item: ordering twice finds the first.
 CREATE UNIQUE INDEX jobs_source ON jobs (tenant_id, content_id, source_key);

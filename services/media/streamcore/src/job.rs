@@ -1,7 +1,7 @@
 //! A transcode job's life: queued, running, then succeeded or failed.
 
 use nexus_contracts::streamcore::{ContentId, JobId};
-use nexus_kernel::{Resource, TenantId, Timestamp};
+use nexus_kernel::{Cause, Resource, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -88,6 +88,8 @@ pub(crate) struct StoredJob {
     pub(crate) tenant: TenantId,
     /// The source file's key in the blob store.
     pub(crate) source_key: String,
+    /// The trace of the request that ordered it.
+    pub(crate) cause: Cause,
     pub(crate) job: TranscodeJob,
 }
 

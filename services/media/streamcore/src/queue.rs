@@ -72,7 +72,7 @@ async fn serve(ctx: &Context, queue: &Queue) -> Result<(), Problem> {
         take_back_abandoned(ctx).await?;
         let free = queue.slots.saturating_sub(running.len());
         for job in take(ctx, queue, free).await? {
-            running.push(run(ctx, queue, job));
+            running.push(run_traced(ctx, queue, job));
         }
         if running.is_empty() {
             return Ok(());
@@ -110,6 +110,13 @@ async fn take(ctx: &Context, queue: &Queue, free: usize) -> Result<Vec<StoredJob
         }
     }
     Ok(taken)
+}
+
+/// Runs one claimed job as part of the trace that ordered it.
+async fn run_traced(ctx: &Context, queue: &Queue, stored: StoredJob) -> Result<(), Problem> {
+    let job = stored.job.id;
+    let span = tracing::info_span!("transcode", service = ctx.service, %job, content = %stored.job.content_id);
+    stored.cause.resume(span, run(ctx, queue, stored)).await
 }
 
 /// Runs one claimed job to its end, or until it is no longer this process's.

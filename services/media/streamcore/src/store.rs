@@ -3,7 +3,7 @@
 use nexus_contracts::streamcore::{ContentId, JobId, OrderTranscode};
 use nexus_kernel::extract::Page;
 use nexus_kernel::store::{FromRow, Query, Row, StoreError, Tx};
-use nexus_kernel::{TenantId, Timestamp, params};
+use nexus_kernel::{Cause, TenantId, Timestamp, params};
 
 use crate::job::{JobState, LadderRung, StoredJob, TranscodeJob};
 use crate::transcode::Product;
@@ -18,6 +18,7 @@ impl FromRow for StoredJob {
         Ok(Self {
             tenant: row.get("tenant_id")?,
             source_key: row.get("source_key")?,
+            cause: row.get("cause")?,
             job: TranscodeJob {
                 id: row.get("id")?,
                 content_id: row.get("content_id")?,
@@ -38,10 +39,10 @@ impl FromRow for StoredJob {
 pub(crate) async fn insert(tx: &mut Tx, id: JobId, order: &OrderTranscode, now: Timestamp) -> Result<bool, StoreError> {
     let added = tx
         .execute(
-            "INSERT INTO jobs (id, tenant_id, content_id, source_key, state, progress, attempts, ladder, created_at)
-             VALUES ($1, :tenant, $2, $3, 'queued', 0, 0, '[]', $4)
+            "INSERT INTO jobs (id, tenant_id, content_id, source_key, state, progress, attempts, ladder, created_at, cause)
+             VALUES ($1, :tenant, $2, $3, 'queued', 0, 0, '[]', $4, $5)
              ON CONFLICT DO NOTHING",
-            params![id, order.content_id, order.source_key.as_str(), now],
+            params![id, order.content_id, order.source_key.as_str(), now, Cause::current()],
         )
         .await?;
     Ok(added == 1)

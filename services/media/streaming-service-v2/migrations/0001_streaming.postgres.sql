@@ -8,7 +8,9 @@ CREATE TABLE tasks (
     task TEXT NOT NULL,
     attempts BIGINT NOT NULL,
     -- When it may be tried: in the future while somebody is at it, and after a failure.
-    not_before BIGINT NOT NULL
+    not_before BIGINT NOT NULL,
+    -- The trace of the event that caused it.
+    cause TEXT
 );
 -- The first task of each content item.
 CREATE INDEX tasks_of_content ON tasks (content_id, number);

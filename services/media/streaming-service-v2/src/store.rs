@@ -2,7 +2,7 @@
 
 use nexus_contracts::content_management::ContentId;
 use nexus_kernel::store::{FromRow, Query, Row, Scalar, Scope, StoreError, Tx};
-use nexus_kernel::{Context, Timestamp, params};
+use nexus_kernel::{Cause, Context, Timestamp, params};
 
 use crate::task::{Queued, Task};
 
@@ -16,6 +16,7 @@ impl FromRow for Queued {
             task: serde_json::from_str(&task)
                 .map_err(|_| StoreError::Column { column: "task".to_owned(), reason: "it is no task" })?,
             attempts: row.get("attempts")?,
+            cause: row.get("cause")?,
         })
     }
 }
@@ -25,8 +26,9 @@ pub(crate) async fn add(tx: &mut Tx, content: ContentId, task: &Task, now: Times
     let json = serde_json::to_string(task)
         .map_err(|_| StoreError::Column { column: "task".to_owned(), reason: "it can't be written as JSON" })?;
     tx.execute(
-        "INSERT INTO tasks (tenant_id, content_id, kind, task, attempts, not_before) VALUES (:tenant, $1, $2, $3, 0, $4)",
-        params![content, task.kind(), json, now],
+        "INSERT INTO tasks (tenant_id, content_id, kind, task, attempts, not_before, cause)
+         VALUES (:tenant, $1, $2, $3, 0, $4, $5)",
+        params![content, task.kind(), json, now, Cause::current()],
     )
     .await
 }

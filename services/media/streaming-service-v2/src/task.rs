@@ -10,7 +10,7 @@ use nexus_contracts::content_management::{ContentId, ContentManagement, MediaRep
 use nexus_contracts::streamcore::{OrderTranscode, Streamcore};
 use nexus_kernel::mesh::MeshError;
 use nexus_kernel::store::Scope;
-use nexus_kernel::{Context, Problem, TenantId};
+use nexus_kernel::{Cause, Context, Problem, TenantId};
 use serde::{Deserialize, Serialize};
 
 use crate::store;
@@ -63,6 +63,8 @@ pub(crate) struct Queued {
     pub(crate) content: ContentId,
     pub(crate) task: Task,
     pub(crate) attempts: i64,
+    /// The trace of the event that caused it.
+    pub(crate) cause: Cause,
 }
 
 /// How long to wait after that many failed attempts: 1 s, 2 s, 4 s and so on.
@@ -91,7 +93,8 @@ async fn attempt(ctx: &Context, queued: Queued) -> Result<(), Problem> {
         return Ok(());
     }
     tx.commit().await?;
-    let called = call(ctx, &queued).await;
+    let span = tracing::info_span!("call", service = ctx.service, content = %queued.content, kind = queued.task.kind());
+    let called = queued.cause.resume(span, call(ctx, &queued)).await;
     let mut tx = ctx.store.begin(queued.tenant).await?;
     match called {
         Ok(()) => store::done(&mut tx, queued.number).await?,

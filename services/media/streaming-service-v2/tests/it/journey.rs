@@ -16,6 +16,9 @@ use crate::support::{act, ask, beside, content, delete, editor, playback, show_t
 
 on_each_database!(from_upload_to_playback_and_away, files_that_can_not_be_played_leave_nothing);
 
+/// The trace of the request that begins an upload (W3C Trace Context section 3.2.2.3).
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
 /// How long a transcode may take on a machine that does much else.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -69,7 +72,11 @@ async fn film() -> Bytes {
 async fn upload(kit: &Testkit, by: &Person, bytes: Bytes) -> String {
     let tus =
         |method: Method, path: &str| kit.request(method, path).bearer(kit.token(by)).header("tus-resumable", "1.0.0");
-    let made = tus(Method::POST, "/api/dsp/upload/files").header("upload-length", bytes.len().to_string()).send().await;
+    let made = tus(Method::POST, "/api/dsp/upload/files")
+        .header("upload-length", bytes.len().to_string())
+        .header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"))
+        .send()
+        .await;
     let location = made.expect(201).header("location");
     let half = bytes.len() / 2;
     for (offset, part) in [(0, bytes.slice(..half)), (half, bytes.slice(half..))] {
@@ -94,6 +101,15 @@ async fn upload_becomes(kit: &Testkit, by: &Person, id: &str, state: &str) -> Va
     .await
 }
 
+/// What a service has announced, as types of events that belong to the upload's trace.
+async fn traced(kit: &Testkit, service: &str) -> Vec<String> {
+    let log = kit.request_to(service, Method::GET, "/internal/events?after=0&limit=500").from_service(SERVICE);
+    let events = log.send().await.expect(200).value();
+    let of_trace = |event: &&Value| event["traceparent"].as_str().is_some_and(|parent| parent.contains(TRACE));
+    let types = events.as_array().unwrap().iter().filter(of_trace).map(|event| event["type"].as_str().unwrap());
+    types.map(str::to_owned).collect()
+}
+
 async fn from_upload_to_playback_and_away(backend: Backend) {
     let kit = start(backend).await;
     let maker = editor();
@@ -107,6 +123,10 @@ async fn from_upload_to_playback_and_away(backend: Backend) {
     })
     .await;
     assert!((1_900..2_300).contains(&media["duration_ms"].as_i64().unwrap()), "{media}");
+
+    // From the first request to the packager it is one trace.
+    assert_eq!(traced(&kit, "content-management").await, ["content-management.content.media-attached.v1"]);
+    assert!(traced(&kit, "streamcore").await.contains(&"streamcore.job.succeeded.v1".to_owned()));
 
     // A draft is its maker's: nobody else finds it.
     let member = Person::of(maker.tenant, Role::Member);
