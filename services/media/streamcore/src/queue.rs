@@ -116,7 +116,7 @@ async fn take(ctx: &Context, queue: &Queue, free: usize) -> Result<Vec<StoredJob
 async fn run_traced(ctx: &Context, queue: &Queue, stored: StoredJob) -> Result<(), Problem> {
     let job = stored.job.id;
     let span = tracing::info_span!("transcode", service = ctx.service, %job, content = %stored.job.content_id);
-    stored.cause.resume(span, run(ctx, queue, stored)).await
+    stored.cause.resume(span, Box::pin(run(ctx, queue, stored))).await
 }
 
 /// Runs one claimed job to its end, or until it is no longer this process's.
