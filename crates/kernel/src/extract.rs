@@ -11,6 +11,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::{RefOr, Schema};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::problem::Problem;
@@ -172,6 +174,19 @@ pub fn etag(version: i64) -> (HeaderName, HeaderValue) {
     let value = HeaderValue::try_from(format!("\"{version}\"")).expect("digits in quotes are a header value");
     (header::ETAG, value)
 }
+
+/// Bytes as they are, for the API document: a type for bodies that are no JSON.
+#[derive(Debug, Clone, Copy)]
+pub enum Binary {}
+
+impl utoipa::PartialSchema for Binary {
+    fn schema() -> RefOr<Schema> {
+        let format = SchemaFormat::KnownFormat(KnownFormat::Binary);
+        ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
+    }
+}
+
+impl ToSchema for Binary {}
 
 /// The one value of a header as text, or `None` when it is absent or not text.
 pub fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -7,6 +7,7 @@ extern crate self as nexus_kernel;
 
 pub mod auth;
 pub mod authz;
+mod backoff;
 pub mod blobs;
 pub mod cache;
 mod cause;
@@ -34,6 +35,7 @@ pub mod time;
 
 pub use auth::{Caller, MaybePrincipal, Principal, Role};
 pub use authz::Resource;
+pub use backoff::backoff;
 pub use cause::Cause;
 pub use context::Context;
 pub use ids::{Ids, TenantId, UserId};

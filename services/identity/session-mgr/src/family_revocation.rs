@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use nexus_contracts::session_mgr::SessionId;
 use nexus_contracts::token_mgr::{RevokeFamily, TokenMgr};
-use nexus_kernel::{Context, Problem, TenantId, Timestamp, UserId};
+use nexus_kernel::{Context, Problem, TenantId, Timestamp, UserId, backoff};
 
 use crate::store;
 
@@ -24,12 +24,6 @@ pub(crate) struct FamilyRevocation {
     pub(crate) user: UserId,
     pub(crate) expires_at: Timestamp,
     pub(crate) attempts: i64,
-}
-
-/// How long to wait after that many failed attempts: 1 s, 2 s, 4 s and so on.
-fn wait(attempts: i64) -> Duration {
-    let doublings = u32::try_from(attempts).unwrap_or(0).min(16);
-    Duration::from_secs(1 << doublings).min(LONGEST_WAIT)
 }
 
 /// Carries out every order that is due.
@@ -51,25 +45,9 @@ async fn attempt(context: &Context, order: &FamilyRevocation) -> Result<(), Prob
         Ok(()) => store::family_revoked(context, order).await?,
         Err(error) => {
             tracing::warn!(session = %order.session, %error, "token-mgr could not end a session's tokens yet");
-            let next = context.clock.now().plus(wait(order.attempts));
+            let next = context.clock.now().plus(backoff(order.attempts, LONGEST_WAIT));
             store::postpone_family_revocation(context, order, next).await?;
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn the_wait_grows_up_to_its_limit_and_is_never_zero(attempts in 0_i64..1_000_000) {
-            prop_assert!(wait(attempts) >= Duration::from_secs(1));
-            prop_assert!(wait(attempts) <= wait(attempts + 1));
-            prop_assert!(wait(attempts) <= LONGEST_WAIT);
-        }
-    }
 }

@@ -3,7 +3,6 @@
 //! It sends the mails that registration needs, or shows them in the development mailbox.
 
 mod accounts;
-mod backoff;
 mod credentials;
 mod error;
 mod mail;

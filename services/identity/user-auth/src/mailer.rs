@@ -7,9 +7,8 @@ use lettre::message::header::ContentType;
 use lettre::message::{Mailbox, Message};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use nexus_kernel::config::MailConfig;
-use nexus_kernel::{Context, Problem};
+use nexus_kernel::{Context, Problem, backoff};
 
-use crate::backoff::wait;
 use crate::mail::Mail;
 use crate::store::{self, DueMail};
 
@@ -111,7 +110,7 @@ pub(crate) async fn send_due(context: Context) -> Result<(), Problem> {
 /// The next attempt is put down before this one, so that two processes do not send the same mail. Whatever the server
 /// answers, the mail is tried again for as long as its link is good: a refusal may be the mend of a wrong password away.
 async fn attempt(context: &Context, smtp: &Smtp, due: &DueMail) -> Result<(), Problem> {
-    let next = context.clock.now().plus(wait(due.attempts, LONGEST_WAIT).max(TIMEOUT));
+    let next = context.clock.now().plus(backoff(due.attempts, LONGEST_WAIT).max(TIMEOUT));
     if !store::claim_mail(context, due, next).await? {
         return Ok(());
     }

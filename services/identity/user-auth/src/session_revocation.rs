@@ -4,9 +4,8 @@
 use std::time::Duration;
 
 use nexus_contracts::session_mgr::{RevocationReason, RevokeUserSessions, SessionMgr};
-use nexus_kernel::{Context, Problem, TenantId, UserId};
+use nexus_kernel::{Context, Problem, TenantId, UserId, backoff};
 
-use crate::backoff::wait;
 use crate::store;
 
 /// The job's name.
@@ -60,7 +59,7 @@ async fn attempt(context: &Context, order: &SessionRevocation) -> Result<(), Pro
         Ok(()) => store::sessions_revoked(context, order).await?,
         Err(error) => {
             tracing::warn!(user = %order.user, %error, "session-mgr could not end a person's sessions yet");
-            let next = now.plus(wait(order.attempts, LONGEST_WAIT));
+            let next = now.plus(backoff(order.attempts, LONGEST_WAIT));
             store::postpone_session_revocation(context, order, next).await?;
         }
     }

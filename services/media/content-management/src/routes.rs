@@ -1,7 +1,5 @@
 //! HTTP for people: parse, ask the domain, reply.
 
-#![expect(unused_qualifications, reason = "the OpenAPI macro spells the query's type out")]
-
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::IntoResponse;
@@ -13,7 +11,6 @@ use nexus_kernel::problem::ProblemDetails;
 use nexus_kernel::store::Tx;
 use nexus_kernel::{Context, Principal, Problem, Resource};
 use serde::Deserialize;
-use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -32,7 +29,7 @@ pub(crate) fn router() -> OpenApiRouter<Context> {
 }
 
 /// Which items to list.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 struct ContentFilter {
     /// Only items of this status: `draft` or `published`.
     status: Option<String>,

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
-use nexus_kernel::extract::header_text;
+use nexus_kernel::extract::{Binary, header_text};
 use nexus_kernel::problem::ProblemDetails;
 use nexus_kernel::{Context, Principal, Problem, Resource};
 use utoipa_axum::router::OpenApiRouter;
@@ -78,7 +78,7 @@ async fn describe_upload_file(State(ctx): State<Context>) -> Response {
             in base64, separated by commas"),
         ("Upload-Checksum" = Option<String>, Header, description = "`sha1` or `sha256` and the first part's digest in base64"),
     ),
-    request_body(content = Option<Vec<u8>>, content_type = "application/offset+octet-stream", description = "The first part"),
+    request_body(content = Option<Binary>, content_type = "application/offset+octet-stream", description = "The first part"),
     responses(
         (status = 201, description = "The upload is there", headers(
             ("Location" = String, description = "Its address"),
@@ -181,7 +181,7 @@ async fn describe(ctx: &Context, principal: &Principal, id: &str) -> Result<Resp
         ("Upload-Offset" = u64, Header, description = "At which byte of the file the part begins"),
         ("Upload-Checksum" = Option<String>, Header, description = "`sha1` or `sha256` and the part's digest in base64"),
     ),
-    request_body(content = Vec<u8>, content_type = "application/offset+octet-stream", description = "The part"),
+    request_body(content = Binary, content_type = "application/offset+octet-stream", description = "The part"),
     responses(
         (status = 204, description = "All of it is kept", headers(
             ("Upload-Offset" = u64, description = "How many bytes have arrived for good"),
@@ -283,7 +283,7 @@ async fn terminate(ctx: &Context, principal: &Principal, id: &str) -> Result<Res
         ("Tus-Resumable" = String, Header, description = "`1.0.0`"),
         ("X-HTTP-Method-Override" = String, Header, description = "`HEAD`, `PATCH` or `DELETE`"),
     ),
-    request_body(content = Option<Vec<u8>>, content_type = "application/offset+octet-stream", description = "As for `PATCH`"),
+    request_body(content = Option<Binary>, content_type = "application/offset+octet-stream", description = "As for `PATCH`"),
     responses(
         (status = 200, description = "As for `HEAD`"),
         (status = 204, description = "As for `PATCH` and `DELETE`"),

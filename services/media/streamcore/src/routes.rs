@@ -1,7 +1,5 @@
 //! HTTP: parse, ask the domain, reply.
 
-#![expect(unused_qualifications, reason = "the OpenAPI macro spells the query's type out")]
-
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::routing::{delete, post};
@@ -15,7 +13,6 @@ use nexus_kernel::extract::{Page, Paged};
 use nexus_kernel::problem::ProblemDetails;
 use nexus_kernel::{Context, Principal, Problem, Resource, TenantId};
 use serde::Deserialize;
-use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -35,7 +32,7 @@ pub(crate) fn router() -> OpenApiRouter<Context> {
 }
 
 /// Which jobs to list.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
 struct JobFilter {
     /// Only the jobs of this content item.
     content_id: Option<ContentId>,

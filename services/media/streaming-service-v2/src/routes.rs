@@ -7,6 +7,7 @@ use http::{HeaderMap, Method, header};
 use nexus_contracts::content_management::ContentId;
 use nexus_contracts::streaming_service_v2::Playback;
 use nexus_kernel::auth::MaybePrincipal;
+use nexus_kernel::extract::Binary;
 use nexus_kernel::problem::ProblemDetails;
 use nexus_kernel::{Context, Problem};
 use utoipa_axum::router::OpenApiRouter;
@@ -73,10 +74,10 @@ async fn get_playback(
     ),
     responses(
         (status = 200, description = "The file", content(
-            (Vec<u8> = "application/vnd.apple.mpegurl"), (Vec<u8> = "image/jpeg")),
+            (Binary = "application/vnd.apple.mpegurl"), (Binary = "image/jpeg")),
             headers(("ETag" = String, description = "Its version"))),
         (status = 206, description = "The range of it", content(
-            (Vec<u8> = "application/vnd.apple.mpegurl"), (Vec<u8> = "image/jpeg")),
+            (Binary = "application/vnd.apple.mpegurl"), (Binary = "image/jpeg")),
             headers(("Content-Range" = String, description = "Which bytes these are"))),
         (status = 304, description = "The version is known"),
         (status = 403, description = "The signature is not good, or it has expired", body = ProblemDetails),
@@ -111,12 +112,12 @@ async fn get_stream_file(
     ),
     responses(
         (status = 200, description = "The file", content(
-            (Vec<u8> = "application/vnd.apple.mpegurl"), (Vec<u8> = "video/mp4"), (Vec<u8> = "video/iso.segment"),
-            (Vec<u8> = "image/jpeg")),
+            (Binary = "application/vnd.apple.mpegurl"), (Binary = "video/mp4"), (Binary = "video/iso.segment"),
+            (Binary = "image/jpeg")),
             headers(("ETag" = String, description = "Its version"))),
         (status = 206, description = "The range of it", content(
-            (Vec<u8> = "application/vnd.apple.mpegurl"), (Vec<u8> = "video/mp4"), (Vec<u8> = "video/iso.segment"),
-            (Vec<u8> = "image/jpeg")),
+            (Binary = "application/vnd.apple.mpegurl"), (Binary = "video/mp4"), (Binary = "video/iso.segment"),
+            (Binary = "image/jpeg")),
             headers(("Content-Range" = String, description = "Which bytes these are"))),
         (status = 304, description = "The version is known"),
         (status = 403, description = "The signature is not good, or it has expired", body = ProblemDetails),

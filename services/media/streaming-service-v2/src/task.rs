@@ -10,7 +10,7 @@ use nexus_contracts::content_management::{ContentId, ContentManagement, MediaRep
 use nexus_contracts::streamcore::{OrderTranscode, Streamcore};
 use nexus_kernel::mesh::MeshError;
 use nexus_kernel::store::Scope;
-use nexus_kernel::{Cause, Context, Problem, TenantId};
+use nexus_kernel::{Cause, Context, Problem, TenantId, backoff};
 use serde::{Deserialize, Serialize};
 
 use crate::store;
@@ -67,12 +67,6 @@ pub(crate) struct Queued {
     pub(crate) cause: Cause,
 }
 
-/// How long to wait after that many failed attempts: 1 s, 2 s, 4 s and so on.
-fn wait(attempts: i64) -> Duration {
-    let doublings = u32::try_from(attempts).unwrap_or(0).min(16);
-    Duration::from_secs(1 << doublings).min(LONGEST_WAIT)
-}
-
 /// Makes every call that is due, until none is.
 pub(crate) async fn work(ctx: Context) -> Result<(), Problem> {
     loop {
@@ -100,7 +94,7 @@ async fn attempt(ctx: &Context, queued: Queued) -> Result<(), Problem> {
         Ok(()) => store::done(&mut tx, queued.number).await?,
         Err(error) => {
             tracing::warn!(content = %queued.content, call = queued.task.kind(), %error, "a call failed and will be made again");
-            let next = ctx.clock.now().plus(wait(queued.attempts));
+            let next = ctx.clock.now().plus(backoff(queued.attempts, LONGEST_WAIT));
             store::postpone(&mut tx, queued.number, next).await?
         }
     };
@@ -127,7 +121,6 @@ async fn call(ctx: &Context, queued: &Queued) -> Result<(), MeshError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     #[test]
     fn a_task_survives_its_store() {
@@ -139,14 +132,6 @@ mod tests {
         ] {
             let json = serde_json::to_string(&task).unwrap();
             assert_eq!(serde_json::from_str::<Task>(&json).unwrap(), task, "{json}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn the_wait_grows_up_to_its_limit_and_is_never_zero(attempts in 0_i64..1_000_000) {
-            prop_assert!(wait(attempts) >= Duration::from_secs(1));
-            prop_assert!(wait(attempts) <= wait(attempts + 1) && wait(attempts) <= LONGEST_WAIT);
         }
     }
 }
