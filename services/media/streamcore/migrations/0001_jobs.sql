@@ -7,6 +7,8 @@ CREATE TABLE jobs (
     progress DOUBLE PRECISION NOT NULL,
     attempts BIGINT NOT NULL,
     error TEXT,
+    -- Whether it failed through no fault of its file.
+    retryable BOOLEAN NOT NULL DEFAULT FALSE,
     ladder TEXT NOT NULL,
     -- The process that works on it, and until when nobody else may take it.
     lease_owner TEXT,

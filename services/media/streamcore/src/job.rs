@@ -72,6 +72,8 @@ pub(crate) struct TranscodeJob {
     /// Why it failed, or what it waits for; null when all is well.
     #[schema(example = "the file is incomplete: it ends before the place that its header names")]
     pub error: Option<String>,
+    /// Whether it failed and may be tried again: the machine failed, not the file.
+    pub retryable: bool,
     /// The renditions, best first; empty until the source was looked at, and for sound alone.
     pub ladder: Vec<LadderRung>,
     /// When it was ordered.

@@ -212,7 +212,7 @@ async fn end(ctx: &Context, stored: &StoredJob, owner: &str, failure: &Failure) 
             ended
         }
         Next::Fail { retryable } => {
-            let ended = store::fail(&mut tx, id, owner, reason, ctx.clock.now()).await?;
+            let ended = store::fail(&mut tx, id, owner, reason, retryable, ctx.clock.now()).await?;
             if ended {
                 events::failed(&mut tx, stored, reason, retryable).await?;
             }

@@ -26,6 +26,7 @@ impl FromRow for StoredJob {
                 progress: row.get("progress")?,
                 attempts: row.get("attempts")?,
                 error: row.get("error")?,
+                retryable: row.get("retryable")?,
                 ladder: serde_json::from_str::<Vec<LadderRung>>(&ladder).unwrap_or_default(),
                 created_at: row.get("created_at")?,
                 started_at: row.get("started_at")?,
@@ -152,12 +153,20 @@ pub(crate) async fn succeed(
 }
 
 /// Ends a running job that will not be tried again by itself; false when it is no longer this process's.
-pub(crate) async fn fail(tx: &mut Tx, id: JobId, owner: &str, error: &str, now: Timestamp) -> Result<bool, StoreError> {
+pub(crate) async fn fail(
+    tx: &mut Tx,
+    id: JobId,
+    owner: &str,
+    error: &str,
+    retryable: bool,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let ended = tx
         .execute(
-            "UPDATE jobs SET state = 'failed', error = $3, finished_at = $4, lease_owner = NULL, lease_until = NULL
+            "UPDATE jobs SET state = 'failed', error = $3, retryable = $4, finished_at = $5, lease_owner = NULL,
+                 lease_until = NULL
              WHERE tenant_id = :tenant AND id = $1 AND state = 'running' AND lease_owner = $2",
-            params![id, owner, error, now],
+            params![id, owner, error, retryable, now],
         )
         .await?;
     Ok(ended == 1)
@@ -223,7 +232,8 @@ pub(crate) async fn explain_waiting(tx: &mut Tx, reason: &str) -> Result<u64, St
 pub(crate) async fn retry(tx: &mut Tx, id: JobId) -> Result<bool, StoreError> {
     let waiting = tx
         .execute(
-            "UPDATE jobs SET state = 'queued', progress = 0, attempts = 0, error = NULL, finished_at = NULL
+            "UPDATE jobs SET state = 'queued', progress = 0, attempts = 0, error = NULL, retryable = FALSE,
+                 finished_at = NULL
              WHERE tenant_id = :tenant AND id = $1 AND state = 'failed'",
             params![id],
         )

@@ -132,13 +132,13 @@ export function useDeleteContent(id: string) {
   });
 }
 
-/** The transcode job that failed for an item, for an editor; only asked for when it did. */
-export function useFailedJob(content: Content, editor: boolean) {
+/** The failed transcode of an item that an editor may try again; only asked for when its media failed. */
+export function useRetryableJob(content: Content, editor: boolean) {
   return useQuery({
     queryKey: jobKey(content.id),
     queryFn: () => call(api.GET('/api/streamcore/jobs', { params: { query: { content_id: content.id, limit: 1 } } })),
     enabled: editor && content.media?.state === 'failed',
-    select: (page) => page.items.find(({ state }) => state === 'failed'),
+    select: (page) => page.items.find(({ retryable }) => retryable),
   });
 }
 

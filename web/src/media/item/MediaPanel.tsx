@@ -4,7 +4,7 @@ import type { Content } from '../../api/types';
 import { EmptyState } from '../../shared/EmptyState';
 import { notifyProblem } from '../../shared/notify';
 import { MediaProgress } from '../content/MediaProgress';
-import { useFailedJob, useRetryJob } from '../content/queries';
+import { useRetryableJob, useRetryJob } from '../content/queries';
 import { sentence } from '../content/sentence';
 import { Film } from '../player/Film';
 
@@ -47,7 +47,7 @@ interface FailureProps extends Props {
 }
 
 function Failure({ content, reason, editor }: FailureProps) {
-  const job = useFailedJob(content, editor).data;
+  const job = useRetryableJob(content, editor).data;
   const retry = useRetryJob(content.id);
   return (
     <Alert role="alert" color="red" icon={<IconAlertTriangle aria-hidden />} title="This file can't be played">

@@ -62,6 +62,7 @@ async fn a_job_that_kills_its_machine_three_times_fails(backend: Backend) {
     kit.context(SERVICE).wake("transcode");
     let failed = becomes(&kit, &editor, &id, "failed").await;
     assert!(failed["error"].as_str().unwrap().contains("3 times"), "{failed}");
+    assert_eq!(failed["retryable"], true);
     let (kind, data) = announced(&kit, &order).await.pop().unwrap();
     assert_eq!((kind.as_str(), &data["retryable"]), ("streamcore.job.failed.v1", &json!(true)));
 }
@@ -112,6 +113,7 @@ async fn a_person_tries_again_what_the_machine_failed() {
     std::fs::write(folder.path().join("mended"), "").unwrap();
     let waiting = retry(&kit, &editor, &id).await.expect(202).value();
     assert_eq!((&waiting["state"], &waiting["error"]), (&json!("queued"), &Value::Null));
+    assert_eq!(waiting["retryable"], false);
     assert_eq!(becomes(&kit, &editor, &id, "succeeded").await["attempts"], 1);
     assert_eq!(retry(&kit, &editor, &id).await.expect(409).code(), "job-not-failed");
 }

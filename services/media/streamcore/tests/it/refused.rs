@@ -16,7 +16,7 @@ async fn refused(backend: Backend, bytes: Bytes) -> String {
     let order = source(&kit, &editor, bytes).await;
     let id = place(&kit, &order).await;
     let job = becomes(&kit, &editor, &id, "failed").await;
-    assert_eq!(job["attempts"], 1, "{job}");
+    assert_eq!((&job["attempts"], &job["retryable"]), (&1.into(), &false.into()), "{job}");
     assert_eq!(made(&kit, &order).await, Vec::<String>::new());
     assert_eq!(work_folders(&kit), 0);
     let (kind, data) = announced(&kit, &order).await.pop().unwrap();
