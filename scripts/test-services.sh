@@ -2,7 +2,8 @@
 # The PostgreSQL, Redis and NATS that tests use. A server that answers at its usual port is used as it is; where none
 # does, one is started on a port of its own with its state under the target folder, and stopped by `stop`.
 # `start` prints the variables that tests read, as shell exports.
-# Usage: scripts/test-services.sh start | stop
+# `create-database NAME` and `drop-database NAME` work on the server that NEXUS_TEST_POSTGRES names; the first prints its URL.
+# Usage: scripts/test-services.sh start | stop | create-database NAME | drop-database NAME
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
@@ -138,5 +139,10 @@ case "${1:-}" in
         stop_by_pid "$state/redis/pid"
         stop_by_pid "$state/nats/pid"
         ;;
-    *) die "usage: scripts/test-services.sh start | stop" ;;
+    create-database)
+        sql "$NEXUS_TEST_POSTGRES" -c "CREATE DATABASE \"$2\""
+        printf '%s\n' "${NEXUS_TEST_POSTGRES%/*}/$2"
+        ;;
+    drop-database) sql "$NEXUS_TEST_POSTGRES" -c "DROP DATABASE IF EXISTS \"$2\" WITH (FORCE)" ;;
+    *) die "usage: scripts/test-services.sh start | stop | create-database NAME | drop-database NAME" ;;
 esac
