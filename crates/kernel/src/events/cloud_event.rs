@@ -10,7 +10,7 @@ use crate::store::{Row, StoreError};
 use crate::time::Timestamp;
 
 /// An event with its number (`CloudEvents` 1.0, sections 3 and 4; the extensions `partitionkey`, `sequence` and
-/// `traceparent` are documented ones, `tenant` is our own).
+/// `traceparent` are documented ones, `tenant` and `logid` are our own).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CloudEvent {
     specversion: SpecVersion,
@@ -32,6 +32,9 @@ pub struct CloudEvent {
     /// Its number in the publisher's log, from 1, without gaps.
     #[serde(rename = "sequence", with = "sequence")]
     pub position: u64,
+    /// The log that the number counts in: a bus may carry the events of several installations. A parked event has left it.
+    #[serde(rename = "logid", default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<Uuid>,
     /// The trace that it belongs to (W3C Trace Context).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
@@ -81,6 +84,7 @@ impl CloudEvent {
             datacontenttype: ContentType::Json,
             tenant: row.get("tenant_id")?,
             position: row.get("position")?,
+            log: None,
             traceparent: row.get("traceparent")?,
             data,
         })

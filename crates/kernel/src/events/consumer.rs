@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use futures::{FutureExt, StreamExt};
 use tokio::time::{MissedTickBehavior, interval};
+use uuid::Uuid;
 
 use super::apply::{Applier, Outcome, TOGETHER};
-use super::outbox::{PASS, number};
-use super::routes::HEAD;
+use super::outbox::{Head, PASS, number};
+use super::routes::{HEAD, LOG};
 use super::{CloudEvent, Hints, Subscription, parked};
 use crate::context::Context;
 use crate::extract::header_text;
@@ -44,6 +45,8 @@ struct Consumer {
     source: &'static str,
     /// The last event that is applied or parked; `None` when the store must be asked.
     cursor: Option<u64>,
+    /// The publisher's log, once it was read: hints of another one, as of another installation on the same bus, are not for us.
+    log: Option<Uuid>,
     hints: Option<Hints>,
     /// Whether the last pass succeeded, so that an outage is logged once.
     well: bool,
@@ -53,7 +56,7 @@ struct Consumer {
 pub(super) async fn run(context: Context, source: &'static str, subscriptions: Arc<[Subscription]>) {
     let shutdown = context.shutdown.clone();
     let applier = Applier { context, source, subscriptions };
-    let mut consumer = Consumer { applier, source, cursor: None, hints: None, well: true };
+    let mut consumer = Consumer { applier, source, cursor: None, log: None, hints: None, well: true };
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -117,6 +120,8 @@ impl Consumer {
 
     /// Applies hints that follow the cursor; reads the log when one is missing.
     async fn follow(&mut self, hints: Vec<Arc<CloudEvent>>) -> Result<(), ConsumerError> {
+        let Some(log) = self.log else { return self.catch_up().await };
+        let hints: Vec<_> = hints.into_iter().filter(|event| event.log == Some(log)).collect();
         let Some(newest) = hints.iter().map(|event| event.position).max() else { return Ok(()) };
         let cursor = self.cursor().await?;
         self.applier.context.metrics.set_lag(self.source, newest.saturating_sub(cursor));
@@ -135,7 +140,8 @@ impl Consumer {
             let Some(page) = context.shutdown.run_until_cancelled(fetch(&self.applier, cursor)).await else {
                 return Ok(());
             };
-            let (head, events) = page?;
+            let (Head { log, position: head }, events) = page?;
+            self.log = Some(log);
             context.metrics.set_lag(self.source, head.saturating_sub(cursor));
             if head < cursor {
                 return Err(ConsumerError::Shorter { cursor, head });
@@ -212,11 +218,13 @@ async fn retry_parked(applier: &Applier) -> Result<(), ConsumerError> {
 }
 
 /// Where the publisher's log ends, and what follows a position in it.
-async fn fetch(applier: &Applier, after: u64) -> Result<(u64, Vec<Arc<CloudEvent>>), ConsumerError> {
+async fn fetch(applier: &Applier, after: u64) -> Result<(Head, Vec<Arc<CloudEvent>>), ConsumerError> {
     let path = format!("/internal/events?after={after}&limit={PASS}");
     let reply = applier.context.mesh.to(applier.source).timeout(FETCH_LIMIT).get(&path).send().await?;
-    let head = header_text(reply.headers(), HEAD).and_then(|text| text.parse().ok()).ok_or(ConsumerError::NoHead)?;
-    Ok((head, reply.json::<Vec<CloudEvent>>().await?.into_iter().map(Arc::new).collect()))
+    let position =
+        header_text(reply.headers(), HEAD).and_then(|text| text.parse().ok()).ok_or(ConsumerError::NoHead)?;
+    let log = header_text(reply.headers(), LOG).and_then(|text| text.parse().ok()).ok_or(ConsumerError::NoHead)?;
+    Ok((Head { log, position }, reply.json::<Vec<CloudEvent>>().await?.into_iter().map(Arc::new).collect()))
 }
 
 /// Those that follow the cursor without a gap; what is behind it already is left out.

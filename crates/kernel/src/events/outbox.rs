@@ -1,12 +1,16 @@
 //! The publisher's log.
 
+use uuid::Uuid;
+
 use super::cloud_event::COLUMNS;
 use super::{CloudEvent, Event};
 use crate::ids::Ids;
 use crate::params;
 use crate::scope::RequestScope;
-use crate::store::{Query, Row, Scalar, Scope, Store, StoreError, Tx};
+use crate::store::{FromRow, Query, Row, Scalar, Scope, Store, StoreError, Tx};
 
+/// The log's name, beside [`COLUMNS`].
+const LOG: &str = "(SELECT id FROM _log) AS log";
 /// How many events one pass numbers or reads at most.
 pub(super) const PASS: u32 = 500;
 
@@ -33,18 +37,37 @@ impl Tx {
 
 /// The events that follow `after`, in order, at most `limit`.
 pub(super) async fn read(store: &Store, source: &str, after: u64, limit: u32) -> Result<Vec<CloudEvent>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM _outbox WHERE position > $1 ORDER BY position LIMIT $2");
+    let sql = format!("SELECT {COLUMNS}, {LOG} FROM _outbox WHERE position > $1 ORDER BY position LIMIT $2");
     let rows: Vec<Row> = store.read(Scope::System).query(&sql, params![number(after), limit]).await?;
-    rows.iter().map(|row| CloudEvent::from_row(source, row)).collect()
+    rows.iter().map(|row| logged(source, row)).collect()
 }
 
-/// The number of the last event; 0 before the first.
-pub(super) async fn head(store: &Store) -> Result<u64, StoreError> {
-    let Scalar(head) = store
-        .read(Scope::System)
-        .query_one("SELECT COALESCE(MAX(position), 0) AS head FROM _outbox", params![])
-        .await?;
-    Ok(head)
+/// An event as it stands in the log.
+fn logged(source: &str, row: &Row) -> Result<CloudEvent, StoreError> {
+    let mut event = CloudEvent::from_row(source, row)?;
+    event.log = Some(row.get("log")?);
+    Ok(event)
+}
+
+/// Where a log ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    /// Which log it is.
+    pub(super) log: Uuid,
+    /// The number of its last event; 0 before the first.
+    pub(super) position: u64,
+}
+
+impl FromRow for Head {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self { log: row.get("log")?, position: row.get("head")? })
+    }
+}
+
+/// Where the log ends.
+pub(super) async fn head(store: &Store) -> Result<Head, StoreError> {
+    let sql = format!("SELECT COALESCE(MAX(position), 0) AS head, {LOG} FROM _outbox");
+    store.read(Scope::System).query_one(&sql, params![]).await
 }
 
 /// A position as the database keeps it.
@@ -88,10 +111,10 @@ pub(super) async fn give_numbers(store: &Store, source: &str) -> Result<Numbered
               waiting AS (SELECT inserted FROM _outbox WHERE position IS NULL ORDER BY inserted LIMIT {PASS}),
               ranked AS (SELECT inserted AS which, ROW_NUMBER() OVER (ORDER BY inserted) AS rank FROM waiting)
          UPDATE _outbox SET position = base.head + ranked.rank FROM base, ranked WHERE _outbox.inserted = ranked.which
-         RETURNING {COLUMNS}"
+         RETURNING {COLUMNS}, {LOG}"
     );
     let rows: Vec<Row> = tx.query(&sql, params![]).await?;
-    let mut events: Vec<_> = rows.iter().map(|row| CloudEvent::from_row(source, row)).collect::<Result<_, _>>()?;
+    let mut events: Vec<_> = rows.iter().map(|row| logged(source, row)).collect::<Result<_, _>>()?;
     tx.commit().await?;
     events.sort_unstable_by_key(|event| event.position);
     Ok(Numbered::Events(events))

@@ -66,7 +66,7 @@ impl Relay {
     async fn new_events(&mut self) -> Result<Vec<CloudEvent>, StoreError> {
         let store = &self.context.store;
         let Some(told) = self.told else {
-            self.told = Some(outbox::head(store).await?);
+            self.told = Some(outbox::head(store).await?.position);
             return Ok(Vec::new());
         };
         let events = outbox::read(store, self.context.service, told, PASS).await?;

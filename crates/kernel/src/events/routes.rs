@@ -19,6 +19,8 @@ use crate::store::Scope;
 
 /// The number of the last event in the log.
 pub(super) const HEAD: &str = "x-nexus-head";
+/// Which log it is.
+pub(super) const LOG: &str = "x-nexus-log";
 /// `CloudEvents` JSON format, section 4.
 const BATCH: &str = "application/cloudevents-batch+json";
 /// The most events of one reply.
@@ -63,7 +65,12 @@ async fn list(
     });
     let fitting = fitting.count();
     events.truncate(fitting);
-    Ok(([(header::CONTENT_TYPE.as_str(), BATCH.to_owned()), (HEAD, head.to_string())], Json(events)))
+    let headers = [
+        (header::CONTENT_TYPE.as_str(), BATCH.to_owned()),
+        (HEAD, head.position.to_string()),
+        (LOG, head.log.to_string()),
+    ];
+    Ok((headers, Json(events)))
 }
 
 /// The dead letters of a service.

@@ -1,3 +1,7 @@
+CREATE TABLE _log (
+    id          TEXT NOT NULL
+);
+INSERT INTO _log (id) VALUES (CAST(gen_random_uuid() AS TEXT));
 CREATE TABLE _outbox (
     inserted    BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     position    BIGINT UNIQUE,

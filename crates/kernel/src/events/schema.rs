@@ -2,7 +2,7 @@
 
 use crate::store::Migration;
 
-/// `_outbox`: what the service published. `_cursors`: how far it has applied the log of each service that it listens to.
+/// `_outbox`: what the service published; `_log` names that log, so that the numbers of one are never taken for another's. `_cursors`: how far it has applied the log of each service that it listens to.
 /// `_parked`: events that failed, and those that wait behind them.
 ///
 /// On SQLite the outbox's key is its number: SQLite gives the largest plus one, and a rollback gives it back. On PostgreSQL

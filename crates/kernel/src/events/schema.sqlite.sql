@@ -1,3 +1,7 @@
+CREATE TABLE _log (
+    id          TEXT NOT NULL
+);
+INSERT INTO _log (id) VALUES (lower(hex(randomblob(16))));
 CREATE TABLE _outbox (
     position    INTEGER PRIMARY KEY,
     id          TEXT NOT NULL,

@@ -90,7 +90,20 @@ async fn nats_carries_events_between_services(backend: Backend) {
     until_kept(&kit, &["1", "2", "3"]).await;
 }
 
+async fn installations_that_share_a_carrier_do_not_apply_each_others_events(backend: Backend) {
+    let carrier = Arc::new(LocalCarrier::new());
+    let start = || Testkit::start_carried_by(backend, carrier.clone(), services(&Faults::default()));
+    let (here, there) = (start().await, start().await);
+    for round in ["1", "2", "3", "4"] {
+        note(&here, ONE, &[Noted::new("key", format!("here {round}"))]).await;
+        note(&there, ONE, &[Noted::new("key", format!("there {round}"))]).await;
+    }
+    until_kept(&here, &["here 1", "here 2", "here 3", "here 4"]).await;
+    until_kept(&there, &["there 1", "there 2", "there 3", "there 4"]).await;
+}
+
 on_each_database!(
+    installations_that_share_a_carrier_do_not_apply_each_others_events,
     a_carrier_that_loses_everything_only_delays,
     a_carrier_that_mangles_hints_changes_nothing,
     nats_carries_events_between_services,
