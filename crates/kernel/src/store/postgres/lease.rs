@@ -11,7 +11,7 @@ use super::value;
 use crate::store::{Row, StoreError, Value, WAIT};
 
 /// A connection that goes back to the pool in the state in which it came: outside of a transaction and with nothing on its
-/// way. Where that fails it is given up, and the pool makes another.
+/// way. Where that can't be sure it is given up, and the pool makes another.
 pub(in crate::store) struct Lease {
     held: Option<(Object, OwnedSemaphorePermit)>,
     state: State,
@@ -111,10 +111,13 @@ async fn tidy(client: Object, permit: OwnedSemaphorePermit, state: State) {
         }
         client.batch_execute("ROLLBACK").await
     };
-    match tokio::time::timeout(WAIT, work).await {
-        Ok(Ok(())) => drop(client),
-        // The server rolls back what a connection that ends has not committed.
-        _ => drop(Object::take(client)),
+    let outcome = tokio::time::timeout(WAIT, work).await;
+    // A request to cancel may reach the server after the statement's end, and would then stop somebody else's next one. What a
+    // connection that ends has not committed, the server rolls back.
+    if state == State::InTransaction && matches!(outcome, Ok(Ok(()))) {
+        drop(client);
+    } else {
+        drop(Object::take(client));
     }
     // Only now may another have it.
     drop(permit);
