@@ -10,7 +10,7 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Notify;
@@ -30,6 +30,9 @@ const SETTINGS: &str = "
     PRAGMA temp_store = MEMORY;
     PRAGMA journal_size_limit = 67108864;
 ";
+
+/// How long to wait for another process that writes to the file, before looking again.
+const ANOTHER_PROCESS: Duration = Duration::from_millis(5);
 
 pub(super) struct Database {
     writer: Arc<Writer>,
@@ -69,6 +72,18 @@ impl Database {
     }
 }
 
+/// Applies the settings. Where another process makes the same new file, SQLite does not wait for the change to write-ahead
+/// mode, which needs the file alone, but says at once that it is busy (sqlite.org/wal.html section 9).
+fn settle(connection: &Connection) -> Result<(), StoreError> {
+    let until = Instant::now() + super::WAIT;
+    loop {
+        match connection.execute_batch(SETTINGS).map_err(StoreError::from) {
+            Err(StoreError::Busy(_)) if Instant::now() < until => std::thread::sleep(ANOTHER_PROCESS),
+            settled => return settled,
+        }
+    }
+}
+
 fn open(path: &Path) -> Result<Connection, StoreError> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|error| StoreError::Unavailable(error.to_string()))?;
@@ -76,7 +91,7 @@ fn open(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(super::WAIT)?;
-    connection.execute_batch(SETTINGS)?;
+    settle(&connection)?;
     // From here on a thread that serves requests would do the waiting.
     connection.busy_timeout(Duration::ZERO)?;
     connection.set_prepared_statement_cache_capacity(run::KEPT_STATEMENTS);

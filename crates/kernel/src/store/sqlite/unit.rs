@@ -1,16 +1,12 @@
 //! A unit of work.
 
-use std::time::Duration;
-
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::ANOTHER_PROCESS;
 use super::batch::Batch;
 use super::writer::Turn;
 use crate::store::{Row, StoreError, Value};
-
-/// How long to wait for another process that writes to the file, before looking again.
-const ANOTHER_PROCESS: Duration = Duration::from_millis(5);
 
 /// A unit of work that has its turn. Its statements run where they are called: they are short, and only the commit waits for
 /// the disk.
