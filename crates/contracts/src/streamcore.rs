@@ -11,7 +11,7 @@ pub use crate::content_management::ContentId;
 /// The service's name.
 pub const SERVICE: &str = "streamcore";
 
-/// The file that a player opens, below [`output_prefix`].
+/// The file that a player opens, below [`rendition_prefix`].
 pub const MASTER_PLAYLIST: &str = "master.m3u8";
 
 id_type!(
@@ -19,9 +19,16 @@ id_type!(
     JobId
 );
 
-/// Where a content item's renditions are in the blob store.
+/// Below what all renditions of a content item are in the blob store.
 pub fn output_prefix(tenant: TenantId, content: ContentId) -> String {
     format!("streamcore/{tenant}/{content}")
+}
+
+/// Where the renditions of one attempt are, that nobody else writes to. Items from before there were attempts have none:
+/// their name is empty.
+pub fn rendition_prefix(tenant: TenantId, content: ContentId, rendition: &str) -> String {
+    let all = output_prefix(tenant, content);
+    if rendition.is_empty() { all } else { format!("{all}/{rendition}") }
 }
 
 /// Orders a transcode. The same content and source always give the same job.
@@ -75,6 +82,9 @@ pub struct JobSucceeded {
     pub width: Option<u32>,
     /// The best rendition's height in pixels; absent when there is no picture.
     pub height: Option<u32>,
+    /// Which attempt's renditions count, for [`rendition_prefix`].
+    #[serde(default)]
+    pub rendition: String,
 }
 
 impl Event for JobSucceeded {

@@ -3,13 +3,20 @@
 //!
 //! A key belongs to the signed-in person who sent it. Without a person there is nobody to keep a reply for, and a reply to
 //! one stranger must not reach another, so the header is then ignored.
+//!
+//! A handler whose whole effect is one unit of work ends it with [`Tx::commit_reply`]: the effect and the reply are then durable
+//! together, so that a repeat never does the work twice, whenever the process or the database died. Otherwise the reply is
+//! stored after the handler has ended, and a process that dies between the two leaves a key whose repeat does the work again.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http::response::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use sha2::{Digest, Sha256};
 
@@ -19,8 +26,12 @@ use crate::context::Context;
 use crate::ids::TenantId;
 use crate::params;
 use crate::problem::Problem;
-use crate::store::{FromRow, Query, Row, StoreError};
+use crate::store::{FromRow, Query, Row, Scope, Store, StoreError, Tx};
 use crate::time::Timestamp;
+
+tokio::task_local! {
+    static RESERVED: Arc<Reservation>;
+}
 
 /// The request header.
 pub const KEY: &str = "idempotency-key";
@@ -38,6 +49,22 @@ struct Key {
     /// Person, method, path and key, hashed: one column to look up.
     id: String,
     fingerprint: String,
+}
+
+/// A key that this request has, until a repeat takes it for dead.
+struct Reservation {
+    key: Key,
+    store: Store,
+    /// Tells it from a later one of the same key.
+    started_at: Timestamp,
+    /// Whether the reply was stored with the handler's own changes.
+    kept: AtomicBool,
+}
+
+/// Who has a key.
+enum Reserved {
+    Ours(Timestamp),
+    Theirs(Stored),
 }
 
 struct Stored {
@@ -87,11 +114,15 @@ async fn handle(context: &Context, request: Request, next: Next) -> Result<Respo
             .detail("a request with an Idempotency-Key may have at most 1 MiB")
     })?;
     let key = identify(&principal, &parts.method, parts.uri.path(), &key, &bytes);
-    if let Some(stored) = reserve(context, &key).await? {
-        return replay(context, &key, stored);
-    }
-    let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
-    keep(context, &key, response).await
+    let started_at = match reserve(context, &key).await? {
+        Reserved::Ours(started_at) => started_at,
+        Reserved::Theirs(stored) => return replay(context, &key, stored),
+    };
+    let reservation = Reservation { key, store: context.store.clone(), started_at, kept: AtomicBool::new(false) };
+    let reservation = Arc::new(reservation);
+    let work = next.run(Request::from_parts(parts, Body::from(bytes)));
+    let response = RESERVED.scope(Arc::clone(&reservation), work).await;
+    keep(&reservation, response).await
 }
 
 fn identify(principal: &Principal, method: &Method, path: &str, key: &str, body: &Bytes) -> Key {
@@ -103,13 +134,15 @@ fn identify(principal: &Principal, method: &Method, path: &str, key: &str, body:
     Key { tenant: principal.tenant, id: hex(&id.finalize()), fingerprint: hex(&Sha256::digest(body)) }
 }
 
-/// Takes the key for this request; `Some` when an earlier one has it.
-async fn reserve(context: &Context, key: &Key) -> Result<Option<Stored>, Problem> {
+/// Takes the key for this request. One without a reply that began long ago, or after now by a clock that was set back since, is
+/// taken for dead.
+async fn reserve(context: &Context, key: &Key) -> Result<Reserved, Problem> {
     let now = context.clock.now();
     let mut tx = context.store.begin(key.tenant).await?;
     tx.execute(
-        "DELETE FROM _idempotency WHERE tenant_id = :tenant AND (started_at < $1 OR (status IS NULL AND started_at < $2))",
-        params![now.minus(KEPT), now.minus(LEASE)],
+        "DELETE FROM _idempotency WHERE tenant_id = :tenant
+         AND (started_at < $1 OR (status IS NULL AND (started_at < $2 OR started_at > $3)))",
+        params![now.minus(KEPT), now.minus(LEASE), now.plus(LEASE)],
     )
     .await?;
     let taken = tx
@@ -119,18 +152,20 @@ async fn reserve(context: &Context, key: &Key) -> Result<Option<Stored>, Problem
             params![key.id.as_str(), key.fingerprint.as_str(), now],
         )
         .await?;
-    let stored = if taken == 1 {
-        None
-    } else {
-        tx.query_optional(
+    if taken == 1 {
+        tx.commit().await?;
+        return Ok(Reserved::Ours(now));
+    }
+    let stored = tx
+        .query_optional(
             "SELECT fingerprint, started_at, status, content_type, location, etag, body
              FROM _idempotency WHERE tenant_id = :tenant AND id = $1",
             params![key.id.as_str()],
         )
-        .await?
-    };
+        .await?;
     tx.commit().await?;
-    Ok(stored)
+    // The first request may have failed, and freed its key, just now.
+    stored.map(Reserved::Theirs).ok_or_else(|| in_use().retry_after(Duration::from_secs(1)))
 }
 
 fn replay(context: &Context, key: &Key, stored: Stored) -> Result<Response, Problem> {
@@ -142,11 +177,7 @@ fn replay(context: &Context, key: &Key, stored: Stored) -> Result<Response, Prob
     }
     let Some(status) = stored.status.and_then(|status| StatusCode::from_u16(u16::try_from(status).ok()?).ok()) else {
         let left = LEASE.saturating_sub(context.clock.now().since(stored.started_at));
-        return Err(Problem::conflict(
-            "idempotency-key-in-use",
-            "the first request with this key is still being worked on",
-        )
-        .retry_after(left.max(Duration::from_secs(1))));
+        return Err(in_use().retry_after(left.max(Duration::from_secs(1))));
     };
     let mut response = (status, stored.body.unwrap_or_default()).into_response();
     let headers = response.headers_mut();
@@ -162,29 +193,78 @@ fn replay(context: &Context, key: &Key, stored: Stored) -> Result<Response, Prob
     Ok(response)
 }
 
-/// Stores the reply; one that says the server failed frees the key, so that a repeat tries again.
-async fn keep(context: &Context, key: &Key, response: Response) -> Result<Response, Problem> {
-    let (parts, body) = response.into_parts();
-    let bytes = to_bytes(body, MAX_BODY).await.map_err(Problem::internal)?;
-    let mut tx = context.store.begin(key.tenant).await?;
+fn in_use() -> Problem {
+    Problem::conflict("idempotency-key-in-use", "the first request with this key is still being worked on")
+}
+
+/// Stores the reply, unless the handler did; one that says the server failed frees the key, so that a repeat tries again. The
+/// key of a reservation that was taken for dead meanwhile is another request's.
+async fn keep(reservation: &Reservation, response: Response) -> Result<Response, Problem> {
+    if reservation.kept.load(Ordering::Acquire) {
+        return Ok(response);
+    }
+    let Reservation { key, store, started_at, .. } = reservation;
+    let (parts, bytes) = read(response).await?;
+    let mut tx = store.begin(key.tenant).await?;
     if parts.status.is_server_error() {
-        tx.execute("DELETE FROM _idempotency WHERE tenant_id = :tenant AND id = $1", params![key.id.as_str()]).await?;
-    } else {
-        let text = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        // Where the handler's commit failed and happened all the same, the reply is there, and stays.
         tx.execute(
-            "UPDATE _idempotency SET status = $2, content_type = $3, location = $4, etag = $5, body = $6
-             WHERE tenant_id = :tenant AND id = $1",
-            params![
-                key.id.as_str(),
-                i64::from(parts.status.as_u16()),
-                text(header::CONTENT_TYPE),
-                text(header::LOCATION),
-                text(header::ETAG),
-                bytes.to_vec(),
-            ],
+            "DELETE FROM _idempotency WHERE tenant_id = :tenant AND id = $1 AND started_at = $2 AND status IS NULL",
+            params![key.id.as_str(), *started_at],
         )
         .await?;
+    } else {
+        settle(&mut tx, reservation, &parts, &bytes).await?;
     }
     tx.commit().await?;
     Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+/// The reply's head and its whole body.
+async fn read(response: Response) -> Result<(Parts, Bytes), Problem> {
+    let (parts, body) = response.into_parts();
+    Ok((parts, to_bytes(body, MAX_BODY).await.map_err(Problem::internal)?))
+}
+
+/// Writes the reply to its key; whether the key was still the reservation's.
+async fn settle(tx: &mut Tx, reservation: &Reservation, reply: &Parts, body: &Bytes) -> Result<bool, StoreError> {
+    let text = |name| reply.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let settled = tx
+        .execute(
+            "UPDATE _idempotency SET status = $3, content_type = $4, location = $5, etag = $6, body = $7
+             WHERE tenant_id = :tenant AND id = $1 AND started_at = $2 AND status IS NULL",
+            params![
+                reservation.key.id.as_str(),
+                reservation.started_at,
+                i64::from(reply.status.as_u16()),
+                text(header::CONTENT_TYPE),
+                text(header::LOCATION),
+                text(header::ETAG),
+                body.to_vec(),
+            ],
+        )
+        .await?;
+    Ok(settled == 1)
+}
+
+impl Tx {
+    /// Commits together with the reply to the request at hand: a repeat under its `Idempotency-Key` gets this reply, even when
+    /// nobody ever heard whether the commit succeeded. A request that took so long that a repeat was let in commits nothing.
+    /// Without a key it is a commit like any other.
+    pub async fn commit_reply(mut self, reply: impl IntoResponse) -> Result<Response, Problem> {
+        let reply = reply.into_response();
+        let reservation = RESERVED.try_with(Arc::clone).ok().filter(|reservation| self.is_of(&reservation.store));
+        let Some(reservation) = reservation else {
+            self.commit().await?;
+            return Ok(reply);
+        };
+        let (parts, body) = read(reply).await?;
+        self.rescope(Scope::Tenant(reservation.key.tenant));
+        if !settle(&mut self, &reservation, &parts, &body).await? {
+            return Err(in_use());
+        }
+        self.commit().await?;
+        reservation.kept.store(true, Ordering::Release);
+        Ok(Response::from_parts(parts, Body::from(body)))
+    }
 }

@@ -1,6 +1,7 @@
 //! The way of a request into a service, the same for all of them.
 
 use std::any::Any;
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
@@ -79,8 +80,9 @@ async fn internal_only(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
+/// What a panic becomes: 500, with its message in the log.
 #[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
-fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let message = panic
         .downcast_ref::<&str>()
         .map(ToString::to_string)
@@ -90,8 +92,21 @@ fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
 }
 
 async fn observe(State(context): State<Context>, request: Request, next: Next) -> Response {
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
+    observed(&context, route, request, |request| next.run(request)).await
+}
+
+/// Answers a request inside its scope and its span, and measures it: what is around every service's routes, for a front that
+/// takes requests from elsewhere than a router.
+pub async fn observed<F: Future<Output = Response>>(
+    context: &Context,
+    route: &str,
+    request: Request,
+    work: impl FnOnce(Request) -> F,
+) -> Response {
     let started = Instant::now();
-    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let _in_flight = context.metrics.begin();
     let method = request.method().clone();
     let mut scope = scope_of(request.headers());
     let span = tracing::info_span!(
@@ -100,20 +115,25 @@ async fn observe(State(context): State<Context>, request: Request, next: Next) -
         %method,
         route,
         request_id = %scope.request_id,
-        trace_id = Empty,
+        trace_id = format_args!("{:032x}", scope.trace.trace_id),
         status = Empty,
     );
+    let ours = scope.trace;
     scope = scope.in_span(&span, parent_of(request.headers()));
-    span.record("trace_id", format!("{:032x}", scope.trace.trace_id));
+    if scope.trace.trace_id != ours.trace_id {
+        span.record("trace_id", format_args!("{:032x}", scope.trace.trace_id));
+    }
     if request.extensions().get::<Caller>().is_none() {
         // A stranger's haste would make healthy services look slow.
         scope.deadline = None;
     }
     let request_id = HeaderValue::try_from(&scope.request_id).ok();
-    let mut response = scope.run(next.run(request)).instrument(span.clone()).await;
+    // Where it is, as what follows only borrows it: a request's future is large, and each layer would copy it.
+    let work = pin!(work(request));
+    let mut response = scope.run(work).instrument(span.clone()).await;
     let took = started.elapsed();
     let status = response.status().as_u16();
-    let measured_as = response.extensions().get::<MeasuredAs>().map_or(route.as_str(), |measured| measured.0);
+    let measured_as = response.extensions().get::<MeasuredAs>().map_or(route, |measured| measured.0);
     context.metrics.record(measured_as, method.as_str(), status, took);
     span.record("status", status);
     span.in_scope(|| tracing::debug!(ms = milliseconds(took), "answered"));

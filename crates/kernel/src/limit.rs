@@ -65,7 +65,10 @@ pub struct Decision {
 /// Decides on one request. `whole_at` is when the key's allowance is whole again, `None` for a key never seen; the second
 /// value is the same after this request.
 pub fn gcra(whole_at: Option<Timestamp>, now: Timestamp, quota: &Quota) -> (Decision, Timestamp) {
-    let before = whole_at.map_or(now, |at| at.max(now));
+    // Later than the whole allowance from now is the instant of a clock that was ahead of ours: of another machine, or of this
+    // one before it was set back. Believing it would refuse everybody until then.
+    let latest = now.as_micros().saturating_add(quota.whole());
+    let before = whole_at.filter(|at| at.as_micros() <= latest).map_or(now, |at| at.max(now));
     let after = Timestamp::from_micros(before.as_micros() + quota.interval);
     let allowed = after.as_micros() - now.as_micros() <= quota.whole();
     let whole_at = if allowed { after } else { before };
@@ -170,6 +173,16 @@ mod tests {
             more.push(u64::try_from(last.reset_after.as_micros()).unwrap());
             prop_assert_eq!(run(&quota, &more).last().unwrap().1.remaining, quota.burst() - 1);
         }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_refuses_nobody() {
+        let quota = Quota::per_second(1.0, 2);
+        let then = Timestamp::from_micros(1_700_000_000_000_000);
+        let (_, whole_at) = gcra(None, then, &quota);
+        let (decision, whole_at) = gcra(Some(whole_at), then.minus(Duration::from_hours(1)), &quota);
+        assert!(decision.allowed);
+        assert_eq!(whole_at, then.minus(Duration::from_hours(1)).plus(Duration::from_secs(1)));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Rate, errors and duration of every route (by its template, never by the raw path), and counters of the kernel's own work.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -56,7 +57,32 @@ pub struct Metrics {
     requests: Family<RouteLabels, Counter>,
     durations: Family<RouteLabels, Histogram>,
     lag: Family<SourceLabels, Gauge>,
+    known: Arc<RwLock<HashMap<String, Vec<Series>>>>,
     recent: Arc<Mutex<Recent>>,
+    in_flight: Arc<AtomicUsize>,
+}
+
+/// The methods that have series of their own (RFC 9110 section 9.3, RFC 5789).
+const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
+
+/// Where requests of one route, method and status class are counted.
+#[derive(Debug, Clone)]
+struct Series {
+    method: &'static str,
+    class: u16,
+    requests: Counter,
+    durations: Histogram,
+}
+
+/// A request that is being answered, until this is dropped.
+#[derive(Debug)]
+#[must_use = "the request counts as answered when this is dropped"]
+pub struct InFlight(Arc<AtomicUsize>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Metrics {
@@ -74,16 +100,55 @@ impl Metrics {
             durations.clone(),
         );
         registry.register("nexus_event_consumer_lag", "Published events not yet applied here", lag.clone());
-        Self { registry: Arc::new(registry), requests, durations, lag, recent: Arc::default() }
+        Self {
+            registry: Arc::new(registry),
+            requests,
+            durations,
+            lag,
+            known: Arc::default(),
+            recent: Arc::default(),
+            in_flight: Arc::default(),
+        }
     }
 
-    /// Counts one answered request.
+    /// A request begins.
+    pub fn begin(&self) -> InFlight {
+        self.in_flight.fetch_add(1, Ordering::Relaxed);
+        InFlight(Arc::clone(&self.in_flight))
+    }
+
+    /// How many requests are being answered now.
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Counts one answered request. What a client calls its method names no series of its own when nobody knows it.
     pub fn record(&self, route: &str, method: &str, status: u16, took: Duration) {
-        let labels =
-            RouteLabels { route: route.to_owned(), method: method.to_owned(), status: format!("{}xx", status / 100) };
-        self.requests.get_or_create(&labels).inc();
-        self.durations.get_or_create(&labels).observe(took.as_secs_f64());
+        let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");
+        let series = self.series(route, method, status / 100);
+        series.requests.inc();
+        series.durations.observe(took.as_secs_f64());
         self.recent.lock().unwrap_or_else(PoisonError::into_inner).record(Instant::now(), took, status >= 500);
+    }
+
+    /// The series of a request, found without making its labels again.
+    fn series(&self, route: &str, method: &'static str, class: u16) -> Series {
+        let is_this = |series: &&Series| series.method == method && series.class == class;
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(series) = known.get(route).and_then(|of_route| of_route.iter().find(is_this)) {
+            return series.clone();
+        }
+        drop(known);
+        let labels = RouteLabels { route: route.to_owned(), method: method.to_owned(), status: format!("{class}xx") };
+        let series = Series {
+            method,
+            class,
+            requests: self.requests.get_or_create(&labels).clone(),
+            durations: self.durations.get_or_create(&labels).clone(),
+        };
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.entry(route.to_owned()).or_default().push(series.clone());
+        series
     }
 
     /// Shows how many of a publisher's events are not yet applied.
@@ -206,6 +271,16 @@ mod tests {
         assert!((99.0..124.0).contains(&stats.p99_ms), "{stats:?}");
         assert!((stats.error_rate - 0.01).abs() < 1e-9);
         assert_eq!(recent.stats(start + WINDOW), Stats::default());
+    }
+
+    #[test]
+    fn a_request_counts_until_it_is_answered_or_given_up() {
+        let metrics = Metrics::new("session-mgr");
+        let (one, two) = (metrics.begin(), metrics.clone().begin());
+        assert_eq!(metrics.in_flight(), 2);
+        drop(one);
+        drop(two);
+        assert_eq!(metrics.in_flight(), 0);
     }
 
     #[test]

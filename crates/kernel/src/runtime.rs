@@ -22,10 +22,12 @@ use crate::discovery::InProcess;
 use crate::events::{self, Carrier};
 use crate::ids::Ids;
 use crate::mesh::Mesh;
+use crate::mesh::tls::{Identity, TlsError};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::service::Service;
-use crate::store::{Store, StoreConfig, StoreError};
+use crate::store::snapshot::Applied;
+use crate::store::{Store, StoreConfig, StoreError, with_authorities};
 use crate::time::Clock;
 use crate::{jobs, layers, system_routes};
 
@@ -52,6 +54,14 @@ pub enum StartError {
     /// The blob store can't be opened.
     #[error(transparent)]
     Blobs(#[from] BlobError),
+    /// The certificate that a service shows to others can't be had.
+    #[error("{service}: {source}")]
+    Identity {
+        /// The service.
+        service: &'static str,
+        /// Why.
+        source: TlsError,
+    },
     /// An API document that can't be written.
     #[error("the API document of {service}: {source}")]
     Document {
@@ -126,6 +136,9 @@ pub struct Cloud {
     tasks: TaskTracker,
 }
 
+/// What a service does without being asked.
+type Work = (Vec<events::Subscription>, Vec<events::Observation>, Vec<crate::Job>);
+
 impl std::fmt::Debug for Cloud {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Cloud").field("services", &self.contexts.keys()).finish_non_exhaustive()
@@ -149,8 +162,11 @@ impl Cloud {
             started.push((context.clone(), cloud.add(environment, context, service, &present)?));
         }
         // Work begins when every service can be called.
-        for (context, (subscriptions, jobs)) in started {
-            events::start(&context, subscriptions, &cloud.tasks);
+        for (context, (subscriptions, observations, jobs)) in started {
+            let service = context.service;
+            events::start(&context, subscriptions, observations, &cloud.tasks)
+                .await
+                .map_err(|source| StartError::Store { service, source })?;
             jobs::start(&context, jobs, &cloud.tasks);
         }
         Ok(cloud)
@@ -159,12 +175,11 @@ impl Cloud {
     async fn context(&self, environment: &Environment, service: &Service) -> Result<Context, StartError> {
         let store = open_store(environment, service).await?;
         let config = Arc::clone(&environment.config);
-        let mesh =
-            Mesh::new(service.name, Arc::clone(&environment.discovery) as _, &config.mesh, environment.clock.clone());
+        let mesh = mesh(environment, service.name)?;
         let wakers = service.jobs.iter().map(|job| (job.name, Arc::new(Notify::new()))).collect();
         let context = Context::new(Parts {
             service: service.name,
-            blobs: Blobs::open(&config.blobs.url, &config.data)?,
+            blobs: Blobs::open(&config.blobs, &config.data)?,
             cache: environment.cache.clone(),
             ids: Ids::new(environment.clock.clone()),
             clock: environment.clock.clone(),
@@ -191,12 +206,17 @@ impl Cloud {
         context: Context,
         service: Service,
         present: &[&'static str],
-    ) -> Result<(Vec<events::Subscription>, Vec<crate::Job>), StartError> {
+    ) -> Result<Work, StartError> {
         let name = service.name;
         let entry = Registry::built_in().service(name).ok_or(StartError::Unregistered(name))?;
         let document = service.document();
         let readiness = Readiness {
-            dependencies: entry.deps.iter().filter(|dep| present.contains(&dep.as_str())).cloned().collect(),
+            dependencies: entry
+                .deps
+                .iter()
+                .filter(|dep| present.contains(&dep.as_str()) || environment.discovery.expects(dep))
+                .cloned()
+                .collect(),
             own: service.ready,
         };
         let (own, _) = service.routes.split_for_parts();
@@ -207,7 +227,7 @@ impl Cloud {
         self.routers.insert(name, router);
         self.documents.insert(name, document);
         self.contexts.insert(name, context);
-        Ok((service.subscriptions, service.jobs))
+        Ok((service.subscriptions, service.observations, service.jobs))
     }
 
     /// The router of a service, as the mesh calls it.
@@ -243,6 +263,13 @@ impl Cloud {
     }
 }
 
+fn mesh(environment: &Environment, service: &'static str) -> Result<Mesh, StartError> {
+    let (config, clock) = (&environment.config.mesh, &environment.clock);
+    let identity = Identity::configured(service, config, clock.clone());
+    let identity = identity.map_err(|source| StartError::Identity { service, source })?.map(Arc::new);
+    Ok(Mesh::new(service, Arc::clone(&environment.discovery) as _, identity, config, clock.clone()))
+}
+
 /// Brings the stores of these services up to date and starts nothing; how many there are.
 pub async fn migrate(environment: &Environment, services: &[Service]) -> Result<usize, StartError> {
     for service in services {
@@ -252,19 +279,36 @@ pub async fn migrate(environment: &Environment, services: &[Service]) -> Result<
 }
 
 async fn open_store(environment: &Environment, service: &Service) -> Result<Store, StartError> {
-    let config = &environment.config;
+    open_current(&environment.config, &environment.clock, service).await
+}
+
+/// Where a service's state is.
+pub fn store_of(config: &Config, service: &str) -> StoreConfig {
     let postgres = config.store.postgres.expose();
-    let target = if postgres.is_empty() {
-        StoreConfig::Sqlite { path: config.data.join("state").join(format!("{}.sqlite", service.name)) }
-    } else {
-        StoreConfig::Postgres {
-            url: postgres.to_owned(),
-            schema: service.name.replace('-', "_"),
-            pool: config.store.pool,
-        }
-    };
+    if postgres.is_empty() {
+        return StoreConfig::Sqlite { path: config.data.join("state").join(format!("{service}.sqlite")) };
+    }
+    let url = with_authorities(postgres, &config.store.ca).into_owned();
+    StoreConfig::Postgres { url, schema: service.replace('-', "_"), pool: config.store.pool }
+}
+
+/// A service's store with its schema as this program needs it.
+pub async fn open_current(config: &Config, clock: &Clock, service: &Service) -> Result<Store, StartError> {
     let failed = |source| StartError::Store { service: service.name, source };
-    let store = Store::open(target, service.name, environment.clock.clone()).await.map_err(failed)?;
+    let store = Store::open(store_of(config, service.name), service.name, clock.clone()).await.map_err(failed)?;
     store.migrate(service.migrations).await.map_err(failed)?;
+    Ok(store)
+}
+
+/// A service's new store with its schema as another copy of the state had it.
+pub async fn open_as(
+    config: &Config,
+    clock: &Clock,
+    service: &Service,
+    applied: &[Applied],
+) -> Result<Store, StartError> {
+    let failed = |source| StartError::Store { service: service.name, source };
+    let store = Store::open(store_of(config, service.name), service.name, clock.clone()).await.map_err(failed)?;
+    store.migrate_as(service.migrations, applied).await.map_err(failed)?;
     Ok(store)
 }

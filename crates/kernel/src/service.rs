@@ -10,7 +10,7 @@ use utoipa::openapi::{Content, Info, OpenApi, PathItem, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::context::Context;
-use crate::events::{Delivery, Event, Subscription};
+use crate::events::{Delivery, Event, Observation, Subscription};
 use crate::problem::{self, Problem};
 use crate::registry::Registry;
 use crate::store::{Migration, Tx};
@@ -27,6 +27,7 @@ pub struct Service {
     pub(crate) policies: &'static str,
     pub(crate) routes: OpenApiRouter<Context>,
     pub(crate) subscriptions: Vec<Subscription>,
+    pub(crate) observations: Vec<Observation>,
     pub(crate) jobs: Vec<Job>,
     pub(crate) ready: Vec<(&'static str, Box<ReadyCheck>)>,
     pub(crate) states: Vec<(TypeId, Box<StateMaker>)>,
@@ -48,6 +49,7 @@ impl Service {
             policies: "",
             routes: OpenApiRouter::new(),
             subscriptions: Vec::new(),
+            observations: Vec::new(),
             jobs: Vec::new(),
             ready: Vec::new(),
             states: Vec::new(),
@@ -117,6 +119,20 @@ impl Service {
         self
     }
 
+    /// Shows every event of this type to every instance, in order and in its memory: for what each instance must know at once,
+    /// as which sessions were ended. The handler must be quick and bear an event that it has seen before. With [`Service::on`]
+    /// for the same publisher, what an instance does not observe since its start is in the store; without it, observing begins with what
+    /// is published after the publisher was first reached.
+    #[must_use]
+    pub fn observe<E: Event>(
+        mut self,
+        name: &'static str,
+        handler: impl Fn(&Context, Delivery<E>) + Send + Sync + 'static,
+    ) -> Self {
+        self.observations.push(Observation::new::<E>(name, handler));
+        self
+    }
+
     /// Work that the service does by itself.
     #[must_use]
     pub fn job(mut self, job: Job) -> Self {
@@ -148,6 +164,16 @@ pub struct Job {
     pub(crate) name: &'static str,
     pub(crate) period: Duration,
     pub(crate) body: Arc<JobBody>,
+    pub(crate) place: Place,
+}
+
+/// Where a job runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On every instance of its service.
+    Everywhere,
+    /// On one instance at a time.
+    OneInstance,
 }
 
 impl Job {
@@ -157,7 +183,19 @@ impl Job {
         period: Duration,
         body: impl Fn(Context) -> BoxFuture<'static, Result<(), Problem>> + Send + Sync + 'static,
     ) -> Self {
-        Self { name, period, body: Arc::new(body) }
+        Self { name, period, body: Arc::new(body), place: Place::Everywhere }
+    }
+
+    /// The same on one instance of the service at a time, whichever is first to see that it is due: it holds a lease while it
+    /// runs, and is stopped when it loses it. What it commits to the service's store is fenced: after another instance took
+    /// over, a commit ends with [`crate::store::StoreError::Fenced`] and changes nothing. Tasks that the body spawns are not
+    /// fenced. A wake runs it once more, here or wherever it runs then.
+    pub fn singleton(
+        name: &'static str,
+        period: Duration,
+        body: impl Fn(Context) -> BoxFuture<'static, Result<(), Problem>> + Send + Sync + 'static,
+    ) -> Self {
+        Self { place: Place::OneInstance, ..Self::every(name, period, body) }
     }
 }
 

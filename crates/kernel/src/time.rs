@@ -11,6 +11,7 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::simulation::Simulation;
 use crate::store::{FromValue, Value};
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z. RFC 3339 in JSON, BIGINT in SQL.
@@ -112,7 +113,13 @@ impl FromValue for Timestamp {
 /// Tells the time: the machine's, or one that a test moves.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
-    manual: Option<Arc<AtomicI64>>,
+    manual: Option<Arc<Manual>>,
+}
+
+#[derive(Debug)]
+struct Manual {
+    micros: AtomicI64,
+    simulation: Option<Arc<Simulation>>,
 }
 
 impl Clock {
@@ -123,13 +130,29 @@ impl Clock {
 
     /// A clock that stands still until [`Clock::advance`].
     pub fn manual(start: Timestamp) -> Self {
-        Self { manual: Some(Arc::new(AtomicI64::new(start.as_micros()))) }
+        Self { manual: Some(Arc::new(Manual { micros: AtomicI64::new(start.as_micros()), simulation: None })) }
+    }
+
+    /// The clock of a simulated process: it stands still like a manual one, and chance comes from the simulation.
+    pub fn simulated(start: Timestamp, simulation: Arc<Simulation>) -> Self {
+        let micros = AtomicI64::new(start.as_micros());
+        Self { manual: Some(Arc::new(Manual { micros, simulation: Some(simulation) })) }
+    }
+
+    pub(crate) fn simulation(&self) -> Option<&Arc<Simulation>> {
+        self.manual.as_ref()?.simulation.as_ref()
+    }
+
+    /// A part of this duration, at least half of it, so that what began together does not go on together.
+    pub(crate) fn jittered(&self, duration: Duration) -> Duration {
+        let chance = self.simulation().map_or_else(rand::random::<f64>, |simulation| simulation.chance());
+        duration.mul_f64(chance.mul_add(0.5, 0.5))
     }
 
     /// Now.
     pub fn now(&self) -> Timestamp {
         match &self.manual {
-            Some(micros) => Timestamp(micros.load(Ordering::SeqCst)),
+            Some(manual) => Timestamp(manual.micros.load(Ordering::SeqCst)),
             None => Timestamp(jiff::Timestamp::now().as_microsecond()),
         }
     }
@@ -137,7 +160,19 @@ impl Clock {
     /// Moves a manual clock on; does nothing to the machine's.
     pub fn advance(&self, duration: Duration) {
         if let Some(manual) = &self.manual {
-            manual.fetch_add(micros(duration), Ordering::SeqCst);
+            manual.micros.fetch_add(micros(duration), Ordering::SeqCst);
+        }
+    }
+
+    /// Whether it is the machine's.
+    pub(crate) fn is_machines(&self) -> bool {
+        self.manual.is_none()
+    }
+
+    /// Sets a manual clock, forth or back; does nothing to the machine's.
+    pub fn set(&self, now: Timestamp) {
+        if let Some(manual) = &self.manual {
+            manual.micros.store(now.as_micros(), Ordering::SeqCst);
         }
     }
 }

@@ -27,8 +27,8 @@ pub struct Testkit {
     /// The running services.
     pub cloud: Cloud,
     environment: Environment,
-    folder: TempDir,
-    _database: Option<Database>,
+    folder: Arc<TempDir>,
+    database: Option<Arc<Database>>,
 }
 
 impl Testkit {
@@ -77,14 +77,14 @@ impl Testkit {
         // The machine's time to begin with, as file times and other programs know only that.
         let clock = Clock::manual(Clock::system().now());
         let environment = Environment {
+            cache: cache(&config, &clock).await,
             config: Arc::new(config),
             clock: clock.clone(),
             carrier,
-            cache: Cache::embedded(clock.clone()),
             discovery: Arc::new(InProcess::new()),
         };
         let cloud = start(&environment, services).await;
-        Self { clock, cloud, environment, folder, _database: database }
+        Self { clock, cloud, environment, folder: Arc::new(folder), database: database.map(Arc::new) }
     }
 
     /// Stops all services and starts these on what the others left: the same state, files, configuration, carrier and time.
@@ -94,10 +94,24 @@ impl Testkit {
     #[must_use]
     pub async fn restart(self, services: Vec<Service>) -> Self {
         self.cloud.shutdown().await;
-        let cache = Cache::embedded(self.clock.clone());
+        let cache = cache(&self.environment.config, &self.clock).await;
         let environment = Environment { cache, discovery: Arc::new(InProcess::new()), ..self.environment };
         let cloud = start(&environment, services).await;
         Self { cloud, environment, ..self }
+    }
+
+    /// Starts these services once more on the same state, as another process does: with a cache and a table of services of its
+    /// own, and its own way to the bus.
+    ///
+    /// # Panics
+    /// When they do not start.
+    pub async fn another(&self, carrier: Arc<dyn Carrier>, services: Vec<Service>) -> Self {
+        let cache = cache(&self.environment.config, &self.clock).await;
+        let discovery = Arc::new(InProcess::new());
+        let environment = Environment { cache, discovery, carrier, ..self.environment.clone() };
+        let cloud = start(&environment, services).await;
+        let (clock, folder, database) = (self.clock.clone(), Arc::clone(&self.folder), self.database.clone());
+        Self { clock, cloud, environment, folder, database }
     }
 
     /// The folder that holds this cloud's files.
@@ -178,6 +192,14 @@ impl Testkit {
     /// DELETE.
     pub fn delete(&self, path: &str) -> Request {
         self.request(Method::DELETE, path)
+    }
+}
+
+/// This cloud's own memory, or the Redis server that the test's configuration names.
+async fn cache(config: &Config, clock: &Clock) -> Cache {
+    match config.cache.redis.expose() {
+        "" => Cache::embedded(clock.clone()),
+        url => Cache::redis(url, clock.clone()).await.expect("the Redis server of the test answers"),
     }
 }
 

@@ -2,13 +2,17 @@
 //! requests that read as a conversation.
 
 mod backend;
+mod bucket;
 mod cloud;
+mod nats;
 mod person;
 mod request;
 mod wait;
 
 pub use backend::{Backend, Database};
+pub use bucket::Bucket;
 pub use cloud::Testkit;
-pub use person::Person;
+pub use nats::NatsServer;
+pub use person::{Person, key_publisher, sign};
 pub use request::{Reply, Request};
 pub use wait::{eventually, eventually_within};

@@ -58,7 +58,7 @@ impl Person {
 ///
 /// # Panics
 /// Never: the key and the claims are fixed.
-pub(crate) fn sign(claims: &AccessClaims) -> String {
+pub fn sign(claims: &AccessClaims) -> String {
     let mut header = Header::new(Algorithm::EdDSA);
     header.kid = Some(KEY_ID.to_owned());
     let key = EncodingKey::from_ed_pem(PRIVATE_KEY.as_bytes()).expect("the test key is a PEM");
@@ -66,7 +66,7 @@ pub(crate) fn sign(claims: &AccessClaims) -> String {
 }
 
 /// Publishes the test key where token-mgr would.
-pub(crate) fn key_publisher() -> Router {
+pub fn key_publisher() -> Router {
     let keys =
         json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": KEY_ID, "x": PUBLIC_X}]});
     Router::new()

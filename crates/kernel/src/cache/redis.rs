@@ -19,17 +19,25 @@ pub(super) const KEPT_LONGER: Duration = Duration::from_mins(1);
 /// How long a connection or an answer may take before the cache counts as down.
 const ANSWER_LIMIT: Duration = Duration::from_millis(500);
 
-/// [`crate::limit::gcra`], where the key lives. `%.0f`, as Lua would print 17 digits as 1.6e+15.
+/// [`crate::limit::gcra`], where the key lives, and by the time that it is there: gateways whose clocks differ count alike. Only a
+/// clock that a test moves is given. `%.0f`, as Lua would print 17 digits as 1.6e+15.
 const GCRA: &str = "
-local now, interval, whole, kept = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local before = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
+local given, interval, whole, kept = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local now = given
+if now == 0 then
+  local time = redis.call('TIME')
+  now = time[1] * 1000000 + time[2]
+end
+local known = tonumber(redis.call('GET', KEYS[1]) or now)
+if known > now + whole then known = now end
+local before = math.max(known, now)
 local after = before + interval
 if after - now > whole then
-  return {0, string.format('%.0f', before)}
+  return {0, string.format('%.0f', before), string.format('%.0f', now)}
 end
 local written = string.format('%.0f', after)
 redis.call('SET', KEYS[1], written, 'PX', string.format('%.0f', math.ceil((after - now) / 1000) + kept))
-return {1, written}
+return {1, written, string.format('%.0f', now)}
 ";
 
 pub(super) struct Redis {
@@ -86,14 +94,15 @@ impl Redis {
     }
 
     pub(super) async fn limit(&self, key: &str, quota: Quota) -> Result<Decision, CacheError> {
-        let now = self.clock.now();
+        let given = if self.clock.is_machines() { 0 } else { self.clock.now().as_micros() };
         let kept = i64::try_from(KEPT_LONGER.as_millis()).unwrap_or(i64::MAX);
-        let arguments = vec![now.as_micros(), quota.interval(), quota.whole(), kept];
+        let arguments = vec![given, quota.interval(), quota.whole(), kept];
         let key = format!("nexus:limit:{key}");
-        let (allowed, whole_at): (i64, String) =
+        let (allowed, whole_at, now): (i64, String, String) =
             self.connected()?.eval(GCRA, key.as_str(), arguments).await.map_err(|error| unavailable(&error))?;
-        let whole_at = whole_at.parse().map_err(|_| CacheError::Foreign(key))?;
-        Ok(decision(allowed == 1, Timestamp::from_micros(whole_at), now, &quota))
+        let instant =
+            |text: &str| text.parse().map(Timestamp::from_micros).map_err(|_| CacheError::Foreign(key.clone()));
+        Ok(decision(allowed == 1, instant(&whole_at)?, instant(&now)?, &quota))
     }
 }
 

@@ -122,7 +122,7 @@ impl Applier {
         if !move_cursor(&mut tx, self.source, cursor, event.position).await? {
             return Ok(Outcome::Overtaken);
         }
-        let failure = Failure::first(tx.clock().now(), error);
+        let failure = Failure::first(tx.clock(), error);
         self.report(event, &failure);
         parked::park(&mut tx, event, &failure).await?;
         tx.commit().await?;
@@ -138,7 +138,7 @@ impl Applier {
             Err(error) => return Err(error),
         };
         let mut tx = self.context.store.begin(Scope::System).await?;
-        let failure = Failure::again(tx.clock().now(), attempts, &error);
+        let failure = Failure::again(tx.clock(), attempts, &error);
         self.report(event, &failure);
         parked::failed_again(&mut tx, event, attempts, &failure).await?;
         tx.commit().await?;

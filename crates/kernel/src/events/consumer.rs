@@ -25,7 +25,7 @@ const FETCH_LIMIT: Duration = Duration::from_secs(10);
 
 /// Why events can't be applied now; it is tried again at the next tick.
 #[derive(Debug, thiserror::Error)]
-enum ConsumerError {
+pub(super) enum ConsumerError {
     #[error("our store: {0}")]
     Store(#[from] StoreError),
     #[error("the publisher can't be asked: {0}")]
@@ -61,6 +61,7 @@ pub(super) async fn run(context: Context, source: &'static str, subscriptions: A
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let result = tokio::select! {
+            biased;
             () = shutdown.cancelled() => return,
             _ = ticks.tick() => consumer.tick().await,
             hints = next_hints(&mut consumer.hints) => consumer.follow(hints).await,
@@ -70,7 +71,7 @@ pub(super) async fn run(context: Context, source: &'static str, subscriptions: A
 }
 
 /// The hints that have arrived, at least one.
-async fn next_hints(hints: &mut Option<Hints>) -> Vec<Arc<CloudEvent>> {
+pub(super) async fn next_hints(hints: &mut Option<Hints>) -> Vec<Arc<CloudEvent>> {
     let Some(stream) = hints else { return std::future::pending().await };
     let mut arrived = Vec::new();
     let mut next = stream.next().await;
@@ -137,7 +138,7 @@ impl Consumer {
         let context = self.applier.context.clone();
         loop {
             let cursor = self.cursor().await?;
-            let Some(page) = context.shutdown.run_until_cancelled(fetch(&self.applier, cursor)).await else {
+            let Some(page) = context.shutdown.run_until_cancelled(fetch(&context, self.source, cursor)).await else {
                 return Ok(());
             };
             let (Head { log, position: head }, events) = page?;
@@ -218,9 +219,13 @@ async fn retry_parked(applier: &Applier) -> Result<(), ConsumerError> {
 }
 
 /// Where the publisher's log ends, and what follows a position in it.
-async fn fetch(applier: &Applier, after: u64) -> Result<(Head, Vec<Arc<CloudEvent>>), ConsumerError> {
+pub(super) async fn fetch(
+    context: &Context,
+    source: &str,
+    after: u64,
+) -> Result<(Head, Vec<Arc<CloudEvent>>), ConsumerError> {
     let path = format!("/internal/events?after={after}&limit={PASS}");
-    let reply = applier.context.mesh.to(applier.source).timeout(FETCH_LIMIT).get(&path).send().await?;
+    let reply = context.mesh.to(source).timeout(FETCH_LIMIT).get(&path).send().await?;
     let position =
         header_text(reply.headers(), HEAD).and_then(|text| text.parse().ok()).ok_or(ConsumerError::NoHead)?;
     let log = header_text(reply.headers(), LOG).and_then(|text| text.parse().ok()).ok_or(ConsumerError::NoHead)?;
@@ -228,7 +233,7 @@ async fn fetch(applier: &Applier, after: u64) -> Result<(Head, Vec<Arc<CloudEven
 }
 
 /// Those that follow the cursor without a gap; what is behind it already is left out.
-fn following(cursor: u64, events: Vec<Arc<CloudEvent>>) -> Vec<Arc<CloudEvent>> {
+pub(super) fn following(cursor: u64, events: Vec<Arc<CloudEvent>>) -> Vec<Arc<CloudEvent>> {
     let mut next = cursor + 1;
     let mut found = Vec::with_capacity(events.len());
     for event in events {

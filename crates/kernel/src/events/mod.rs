@@ -14,6 +14,7 @@ mod carrier;
 mod cloud_event;
 mod consumer;
 mod nats;
+mod observer;
 mod outbox;
 mod parked;
 mod relay;
@@ -23,26 +24,34 @@ mod schema;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{BoxFuture, ready};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::context::Context;
 use crate::ids::TenantId;
 use crate::problem::Problem;
-use crate::store::Tx;
+use crate::simulation;
+use crate::store::{StoreError, Tx};
 use crate::time::Timestamp;
 
 pub(crate) use apply::wake_after_commit;
 pub use carrier::{Carrier, CarrierError, Hints, LocalCarrier};
 pub use cloud_event::CloudEvent;
 pub use nats::NatsCarrier;
+pub use observer::Observation;
 pub use parked::DeadLetter;
 pub use routes::{DeadLetters, Rewind, routes};
 pub(crate) use schema::SCHEMA;
+
+/// How long a service that observes events waits at its start for its first look into the log.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 /// Something that happened, as other services hear of it.
 pub trait Event: Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -111,14 +120,34 @@ fn erased<E: Event>(
     }
 }
 
-/// Starts the relay of the service's own events and one consumer for each service that it listens to.
-pub(crate) fn start(context: &Context, subscriptions: Vec<Subscription>, tasks: &TaskTracker) {
-    tasks.spawn(relay::run(context.clone()));
+/// Starts the relay of the service's own events, and one consumer and one observer for each service that it listens to.
+pub(crate) async fn start(
+    context: &Context,
+    subscriptions: Vec<Subscription>,
+    observations: Vec<Observation>,
+    tasks: &TaskTracker,
+) -> Result<(), StoreError> {
+    let clock = &context.clock;
+    simulation::spawn(clock, tasks, relay::run(context.clone()));
+    let mut observed = BTreeMap::<&'static str, Vec<Observation>>::new();
+    for observation in observations {
+        observed.entry(observation.source).or_default().push(observation);
+    }
+    for (source, observations) in observed {
+        let applies = subscriptions.iter().any(|subscription| subscription.source == source);
+        let reached = observer::applied(context, source).await?;
+        let cursor = if applies { Some(reached.unwrap_or(0)) } else { None };
+        let (looked, first_look) = oneshot::channel();
+        simulation::spawn(clock, tasks, observer::run(context.clone(), source, observations, cursor, looked));
+        // What happened while no process ran is seen before the first request; a publisher that is down is not waited for.
+        let _ = timeout(FIRST_LOOK, first_look).await;
+    }
     let mut sources = BTreeMap::<&'static str, Vec<Subscription>>::new();
     for subscription in subscriptions {
         sources.entry(subscription.source).or_default().push(subscription);
     }
     for (source, subscriptions) in sources {
-        tasks.spawn(consumer::run(context.clone(), source, Arc::from(subscriptions)));
+        simulation::spawn(clock, tasks, consumer::run(context.clone(), source, Arc::from(subscriptions)));
     }
+    Ok(())
 }

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::CloudEvent;
 use super::cloud_event::COLUMNS;
 use super::outbox::number;
+use crate::ids::TenantId;
 use crate::params;
 use crate::store::{Query, Row, Scalar, Scope, Store, StoreError, Tx};
-use crate::time::Timestamp;
+use crate::time::{Clock, Timestamp};
 
 /// After this many failures an event is a dead letter; with the pauses between them about nine minutes after the first.
 pub(super) const ATTEMPTS: u32 = 10;
@@ -36,6 +36,8 @@ pub struct DeadLetter {
     /// Its number in the publisher's log.
     #[schema(minimum = 1, example = 1042)]
     pub position: u64,
+    /// Whose data it is about.
+    pub tenant: TenantId,
     /// What kind of event it is.
     #[serde(rename = "type")]
     #[schema(example = "token-mgr.tokens.refreshed.v1")]
@@ -61,16 +63,16 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    pub(super) fn first(now: Timestamp, error: &str) -> Self {
-        Self::again(now, 0, error)
+    pub(super) fn first(clock: &Clock, error: &str) -> Self {
+        Self::again(clock, 0, error)
     }
 
     /// The failure that follows `before` others.
-    pub(super) fn again(now: Timestamp, before: u32, error: &str) -> Self {
+    pub(super) fn again(clock: &Clock, before: u32, error: &str) -> Self {
         Self {
             attempts: before + 1,
             error: error.chars().take(ERROR_LENGTH).collect(),
-            next_attempt_at: now.plus(pause(before)),
+            next_attempt_at: clock.now().plus(clock.jittered(pause(before))),
         }
     }
 
@@ -91,10 +93,9 @@ impl Failure {
     }
 }
 
-/// Half of the pause is chance, so that what failed together is not tried together.
+/// Up to half of it is taken off by chance.
 fn pause(before: u32) -> Duration {
-    let full = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(before)).min(LONGEST_PAUSE);
-    full.mul_f64(rand::rng().random_range(0.5..1.0))
+    FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(before)).min(LONGEST_PAUSE)
 }
 
 /// Whether events of this source wait.
@@ -152,17 +153,18 @@ pub(super) struct Waiting {
     pub(super) attempts: u32,
 }
 
-/// Waiting events whose time has come and before which no other of their key waits.
+/// Waiting events whose time has come and before which no other of their key waits. A time further ahead than any pause was
+/// put down by a clock that has been set back since, and has come too.
 pub(super) async fn due(store: &Store, source: &str, now: Timestamp) -> Result<Vec<Waiting>, StoreError> {
     let sql = format!(
         "SELECT {COLUMNS}, attempts FROM _parked AS one
-         WHERE source = $1 AND state = 'waiting' AND next_attempt_at <= $2 AND NOT EXISTS (
+         WHERE source = $1 AND state = 'waiting' AND (next_attempt_at <= $2 OR next_attempt_at > $3) AND NOT EXISTS (
              SELECT 1 FROM _parked AS earlier
              WHERE earlier.source = one.source AND earlier.state = 'waiting' AND earlier.tenant_id = one.tenant_id
                  AND earlier.key = one.key AND earlier.position < one.position)
          ORDER BY position LIMIT 100"
     );
-    let rows: Vec<Row> = store.read(Scope::System).query(&sql, params![source, now]).await?;
+    let rows: Vec<Row> = store.read(Scope::System).query(&sql, params![source, now, now.plus(LONGEST_PAUSE)]).await?;
     rows.iter()
         .map(|row| Ok(Waiting { event: CloudEvent::from_row(source, row)?, attempts: row.get("attempts")? }))
         .collect()
@@ -204,7 +206,7 @@ pub(super) async fn failed_again(
 
 /// The dead letters of a service, oldest first.
 pub(super) async fn dead_letters(store: &Store, service: &str) -> Result<Vec<DeadLetter>, StoreError> {
-    let sql = "SELECT source, position, type, key, attempts, error, parked_at FROM _parked
+    let sql = "SELECT source, position, tenant_id, type, key, attempts, error, parked_at FROM _parked
                WHERE state = 'dead' ORDER BY parked_at, source, position LIMIT $1";
     let rows: Vec<Row> = store.read(Scope::System).query(sql, params![SHOWN]).await?;
     rows.iter().map(|row| dead_letter(service, row)).collect()
@@ -215,6 +217,7 @@ fn dead_letter(service: &str, row: &Row) -> Result<DeadLetter, StoreError> {
         service: service.to_owned(),
         source: row.get("source")?,
         position: row.get("position")?,
+        tenant: row.get("tenant_id")?,
         kind: row.get("type")?,
         key: row.get("key")?,
         attempts: row.get("attempts")?,
@@ -246,14 +249,16 @@ mod tests {
     fn pauses_double_with_chance_and_end_at_the_longest() {
         for (before, full) in [(0, 1), (1, 2), (5, 32), (9, 300), (u32::MAX, 300)] {
             let full = Duration::from_secs(full);
-            assert!((full / 2..full).contains(&pause(before)), "after {before} failures");
+            assert_eq!(pause(before), full, "after {before} failures");
+            let jittered = Clock::system().jittered(pause(before));
+            assert!((full / 2..full).contains(&jittered), "after {before} failures");
         }
     }
 
     #[test]
     fn the_tenth_failure_is_the_last() {
-        let now = Timestamp::from_micros(0);
-        assert!(!Failure::again(now, 8, "no").is_last());
-        assert!(Failure::again(now, 9, "no").is_last());
+        let clock = Clock::system();
+        assert!(!Failure::again(&clock, 8, "no").is_last());
+        assert!(Failure::again(&clock, 9, "no").is_last());
     }
 }

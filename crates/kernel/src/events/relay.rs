@@ -36,6 +36,7 @@ pub(super) async fn run(context: Context) {
             }
         };
         tokio::select! {
+            biased;
             () = shutdown.cancelled() => return,
             () = published.notified() => {}
             () = tokio::time::sleep(pause) => {}

@@ -1,8 +1,8 @@
 //! Bodies that pass through the mesh without being gathered.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -39,6 +39,64 @@ impl HttpBody for Counted {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+/// A request's body that can be had back as long as nobody began to read it.
+pub(super) struct Lent {
+    slot: Slot,
+    begun: Option<Body>,
+}
+
+/// Where a lent body waits.
+#[derive(Clone)]
+pub(super) struct Slot(Arc<Mutex<Option<Body>>>);
+
+impl Lent {
+    pub(super) fn wrap(body: Body) -> (Body, Slot) {
+        let slot = Slot(Arc::new(Mutex::new(Some(body))));
+        (Body::new(Self { slot: slot.clone(), begun: None }), slot)
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&Body) -> T) -> Option<T> {
+        match &self.begun {
+            Some(body) => Some(look(body)),
+            None => self.slot.lock().as_ref().map(look),
+        }
+    }
+}
+
+impl Slot {
+    fn lock(&self) -> MutexGuard<'_, Option<Body>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The body as it was, unless somebody began to read it.
+    pub(super) fn take_back(&self) -> Option<Body> {
+        self.lock().take()
+    }
+}
+
+impl HttpBody for Lent {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.begun.is_none() {
+            self.begun = self.slot.take_back();
+        }
+        match &mut self.begun {
+            Some(body) => Pin::new(body).poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.look(HttpBody::is_end_stream).unwrap_or(true)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.look(HttpBody::size_hint).unwrap_or_default()
     }
 }
 

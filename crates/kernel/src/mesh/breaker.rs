@@ -1,14 +1,21 @@
 //! A circuit breaker: an instance that fails again and again is left alone for a while, then tried with care.
+//!
+//! The first while is short, and each trial that fails doubles it: what all instances need may have been gone for a moment, as
+//! a database that starts again, and then nobody should stay away for much longer than it was gone.
 
 use std::time::Duration;
 
 use crate::config::MeshConfig;
 use crate::time::Timestamp;
 
+/// How long a breaker is open at first.
+const FIRST: Duration = Duration::from_secs(1);
+
 /// When a breaker opens and closes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settings {
     failures: u32,
+    /// The longest that it is open until a call may try.
     open_for: Duration,
     successes: u32,
 }
@@ -55,18 +62,21 @@ pub(super) struct Admission {
 pub(super) struct Breaker {
     settings: Settings,
     state: State,
+    /// How long it was open, or is, since it was closed.
+    open_for: Duration,
 }
 
 impl Breaker {
     pub(super) fn new(settings: Settings) -> Self {
-        Self { settings, state: State::Closed { failures: 0 } }
+        Self { settings, state: State::Closed { failures: 0 }, open_for: Duration::ZERO }
     }
 
     /// Whether [`Breaker::admit`] would let a call pass; else how long it will not.
     pub(super) fn wait(&self, now: Timestamp) -> Option<Duration> {
         match self.state {
             State::Closed { .. } | State::HalfOpen { trying: false, .. } => None,
-            State::Open { until } if now >= until => None,
+            // Further ahead than it was opened for: the clock was set back meanwhile.
+            State::Open { until } if now >= until || until.since(now) > self.open_for => None,
             State::Open { until } => Some(until.since(now)),
             State::HalfOpen { trying: true, .. } => Some(Duration::ZERO),
         }
@@ -88,24 +98,29 @@ impl Breaker {
 
     /// Takes in how an admitted call ended. Calls from before the breaker opened change nothing when they end later.
     pub(super) fn record(&mut self, admission: Admission, verdict: Verdict, now: Timestamp) {
-        let open = State::Open { until: now.plus(self.settings.open_for) };
         self.state = match (self.state, verdict) {
             (State::Closed { .. }, Verdict::Success) => State::Closed { failures: 0 },
-            (State::Closed { failures }, Verdict::Failure) if failures + 1 >= self.settings.failures => open,
+            (State::Closed { failures }, Verdict::Failure) if failures + 1 >= self.settings.failures => self.open(now),
             (State::Closed { failures }, Verdict::Failure) => State::Closed { failures: failures + 1 },
             (State::HalfOpen { successes, .. }, Verdict::Success) if admission.trial => {
                 if successes + 1 >= self.settings.successes {
+                    self.open_for = Duration::ZERO;
                     State::Closed { failures: 0 }
                 } else {
                     State::HalfOpen { successes: successes + 1, trying: false }
                 }
             }
-            (State::HalfOpen { .. }, Verdict::Failure) if admission.trial => open,
+            (State::HalfOpen { .. }, Verdict::Failure) if admission.trial => self.open(now),
             (State::HalfOpen { successes, .. }, Verdict::Nothing) if admission.trial => {
                 State::HalfOpen { successes, trying: false }
             }
             (unchanged, _) => unchanged,
         };
+    }
+
+    fn open(&mut self, now: Timestamp) -> State {
+        self.open_for = (self.open_for * 2).max(FIRST).min(self.settings.open_for);
+        State::Open { until: now.plus(self.open_for) }
     }
 }
 
@@ -138,14 +153,14 @@ mod tests {
         }
         assert!(call(&mut breaker, Verdict::Failure, START));
         assert!(!call(&mut breaker, Verdict::Success, START));
-        assert_eq!(breaker.wait(START), Some(Duration::from_secs(30)));
+        assert_eq!(breaker.wait(START), Some(FIRST));
     }
 
     #[test]
     fn after_its_time_it_lets_one_call_try_at_once() {
         let mut breaker = opened();
-        let later = START.plus(Duration::from_secs(30));
-        assert!(breaker.admit(START.plus(Duration::from_secs(29))).is_none());
+        let later = START.plus(FIRST);
+        assert!(breaker.admit(START.plus(FIRST / 2)).is_none());
         let trial = breaker.admit(later).unwrap();
         assert!(breaker.admit(later).is_none());
         breaker.record(trial, Verdict::Success, later);
@@ -154,19 +169,42 @@ mod tests {
 
     #[test]
     fn it_closes_after_enough_successes_and_opens_again_at_one_failure() {
-        let later = START.plus(Duration::from_secs(30));
+        let later = START.plus(FIRST);
         let mut breaker = opened();
         assert!(call(&mut breaker, Verdict::Success, later) && call(&mut breaker, Verdict::Success, later));
         assert!(breaker.admit(later).is_some() && breaker.admit(later).is_some(), "closed: many calls pass at once");
 
         let mut breaker = opened();
         assert!(call(&mut breaker, Verdict::Success, later) && call(&mut breaker, Verdict::Failure, later));
-        assert_eq!(breaker.wait(later), Some(Duration::from_secs(30)));
+        assert!(breaker.admit(later).is_none());
+    }
+
+    #[test]
+    fn each_trial_that_fails_doubles_its_time_up_to_the_longest_until_it_closes() {
+        let mut breaker = opened();
+        let mut now = START;
+        for seconds in [1, 2, 4, 8, 16, 30, 30] {
+            assert_eq!(breaker.wait(now), Some(Duration::from_secs(seconds)));
+            now = now.plus(Duration::from_secs(seconds));
+            assert!(call(&mut breaker, Verdict::Failure, now));
+        }
+        now = now.plus(Duration::from_secs(30));
+        assert!(call(&mut breaker, Verdict::Success, now) && call(&mut breaker, Verdict::Success, now));
+        for _ in 0..3 {
+            assert!(call(&mut breaker, Verdict::Failure, now));
+        }
+        assert_eq!(breaker.wait(now), Some(FIRST));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_keep_it_open() {
+        let mut breaker = opened();
+        assert!(breaker.admit(START.minus(Duration::from_hours(1))).is_some());
     }
 
     #[test]
     fn a_trial_that_is_given_up_lets_the_next_one_try() {
-        let later = START.plus(Duration::from_secs(30));
+        let later = START.plus(FIRST);
         let mut breaker = opened();
         assert!(call(&mut breaker, Verdict::Nothing, later));
         assert!(call(&mut breaker, Verdict::Success, later));
@@ -181,7 +219,7 @@ mod tests {
         }
         breaker.record(old, Verdict::Success, START);
         assert!(breaker.admit(START).is_none());
-        let later = START.plus(Duration::from_secs(30));
+        let later = START.plus(FIRST);
         let trial = breaker.admit(later).unwrap();
         breaker.record(old, Verdict::Failure, later);
         breaker.record(trial, Verdict::Success, later);

@@ -83,7 +83,8 @@ impl<'a> Call<'a> {
         MeshError::Transport {
             service: self.target.service.clone(),
             instance: permit.instance().id().to_string(),
-            cause: error.0,
+            cause: error.cause,
+            unsent: error.unsent,
         }
     }
 

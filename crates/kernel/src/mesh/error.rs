@@ -35,6 +35,8 @@ pub enum MeshError {
         instance: String,
         /// What happened.
         cause: String,
+        /// Whether the instance can't have seen the request.
+        unsent: bool,
     },
     /// The answer did not come in time.
     #[error("{service} did not answer within {} ms", .waited.as_millis())]

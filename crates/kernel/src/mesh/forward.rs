@@ -1,5 +1,6 @@
 //! The gateway's way: requests and replies that pass through as they come, of any size and any status.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -9,12 +10,13 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::copy_bidirectional;
 use tokio::time::Instant;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::discovery::Address;
+use crate::telemetry;
 
 use super::balance::Permit;
-use super::body::{Counted, Progress, Watched};
+use super::body::{Counted, Lent, Progress, Slot, Watched};
 use super::breaker::Verdict;
 use super::call::{Call, is_idempotent, verdict};
 use super::headers::{propagate, strip, strip_request};
@@ -33,6 +35,8 @@ struct Passing {
     upgrade: Option<OnUpgrade>,
     /// A body can be sent once; an empty one as often as needed.
     body: Option<Body>,
+    /// Where the body waits until an instance reads it.
+    lent: Option<Slot>,
     progress: Progress,
 }
 
@@ -45,7 +49,7 @@ impl Passing {
         let upgrade =
             parts.extensions.remove::<OnUpgrade>().filter(|_| super::headers::upgrade(&parts.headers).is_some());
         let path = parts.uri.path_and_query().cloned().map_or_else(Uri::default, Uri::from);
-        Self { method: parts.method, uri: path, headers: parts.headers, upgrade, body, progress }
+        Self { method: parts.method, uri: path, headers: parts.headers, upgrade, body, lent: None, progress }
     }
 
     fn is_small(&self) -> bool {
@@ -56,8 +60,21 @@ impl Passing {
         self.body.is_none() && self.upgrade.is_none() && is_idempotent(&self.method)
     }
 
+    /// Takes back the body of a request that was not sent; whether the request is whole again.
+    fn recover(&mut self) -> bool {
+        match self.lent.take() {
+            Some(lent) => {
+                self.body = lent.take_back();
+                self.body.is_some()
+            }
+            None => true,
+        }
+    }
+
     fn take(&mut self) -> Request<Body> {
-        let mut request = Request::new(self.body.take().unwrap_or_default());
+        let (body, lent) = self.body.take().map(Lent::wrap).unzip();
+        self.lent = lent;
+        let mut request = Request::new(body.unwrap_or_default());
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
         *request.headers_mut() = self.headers.clone();
@@ -70,13 +87,19 @@ impl Target {
     /// upgraded connection (a WebSocket) goes through. Headers that belong to one hop end here. The answer must begin in time,
     /// counted from the last movement of the request's body; after that nothing limits how long it streams.
     pub async fn forward(self, request: Request<Body>) -> Result<Response<Body>, MeshError> {
-        let span = tracing::info_span!(
-            "call",
-            service = self.mesh.0.service,
-            callee = self.service,
-            method = %request.method(),
-        );
-        self.pass(Passing::new(request)).instrument(span).await
+        // Where no trace is exported, log lines carry the request's own span, and that of the call would say no more.
+        let span = if telemetry::identity(&Span::current()).is_some() {
+            tracing::info_span!(
+                "call",
+                service = self.mesh.0.service,
+                callee = self.service,
+                method = %request.method(),
+            )
+        } else {
+            Span::none()
+        };
+        let pass = pin!(self.pass(Passing::new(request)));
+        pass.instrument(span).await
     }
 
     async fn pass(self, mut passing: Passing) -> Result<Response<Body>, MeshError> {
@@ -96,7 +119,11 @@ impl Target {
                 Ok(response) => return Ok(self.reply(passing, permit, response)),
                 Err(error) => error,
             };
-            let repeat = may_repeat && matches!(error, MeshError::Transport { .. });
+            let repeat = match error {
+                MeshError::Transport { unsent: true, .. } => passing.recover(),
+                MeshError::Transport { .. } => may_repeat,
+                _ => false,
+            };
             if !(repeat && call.again(permit, deadline).await) {
                 return Err(error);
             }
@@ -116,8 +143,11 @@ impl Target {
         if let (Address::Local(_), Some(upgrade)) = (permit.instance().address(), &passing.upgrade) {
             request.extensions_mut().insert(upgrade.clone());
         }
-        let exchange = self.mesh.0.transport.exchange(permit.instance(), request);
-        match passing.progress.within(left, exchange).await {
+        let outcome = {
+            let exchange = pin!(self.mesh.0.transport.exchange(&self.service, permit.instance(), request));
+            passing.progress.within(left, exchange).await
+        };
+        match outcome {
             Some(Ok(response)) => {
                 permit.record(verdict(passing.uri.path(), &response));
                 Ok(response)
@@ -155,9 +185,9 @@ impl Target {
 
 /// Passes bytes both ways until both sides have ended.
 async fn tunnel(client: OnUpgrade, server: OnUpgrade) -> Result<(), TransportError> {
-    let broken = |error: hyper::Error| TransportError(error.to_string());
+    let broken = |error: hyper::Error| TransportError::new(error.to_string());
     let (client, server) = futures::future::try_join(client, server).await.map_err(broken)?;
     let (mut client, mut server) = (TokioIo::new(client), TokioIo::new(server));
-    copy_bidirectional(&mut client, &mut server).await.map_err(|error| TransportError(error.to_string()))?;
+    copy_bidirectional(&mut client, &mut server).await.map_err(|error| TransportError::new(error.to_string()))?;
     Ok(())
 }

@@ -10,8 +10,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::layers::{DEADLINE, REQUEST_ID, TRACEPARENT};
 use crate::scope::RequestScope;
 
-use super::caller::CALLER;
-
+/// Says which of the names of its certificate a caller from another process speaks in.
+pub const CALLER: HeaderName = HeaderName::from_static("x-nexus-caller");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 /// RFC 9110 section 7.6.1, and the two that only custom knows.
 const HOP_BY_HOP: [HeaderName; 9] = [

@@ -2,7 +2,7 @@
 //!
 //! A call finds an instance ([`crate::discovery`]), goes there by one of two transports, and brings the caller's name, the
 //! trace, the request's id and the deadline along. Failures count towards the instance's circuit breaker; calls that are
-//! safe to repeat are repeated, at most twice and within a budget. Among the instances whose breaker lets calls pass, the less
+//! safe to repeat are repeated, at most twice and within a budget; one that could not even be sent is always safe. Among the instances whose breaker lets calls pass, the less
 //! busy of two chosen at random is taken (power of two choices), or the same one for each key ([`Target::sticky`]).
 //!
 //! **What counts as a failure of an instance:** a connection that can't be made or breaks, no answer in time, and 502, 503
@@ -15,30 +15,38 @@ mod body;
 mod breaker;
 mod budget;
 mod call;
-mod caller;
+mod connector;
 mod error;
 mod forward;
 mod headers;
+mod http1;
 mod request;
+mod server;
+pub mod tls;
 mod transport;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
 use http::Method;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
-use crate::config::{MeshConfig, Secret};
+use crate::config::MeshConfig;
 use crate::discovery::Discovery;
 use crate::time::Clock;
 
-pub use caller::{CALLER, accept_caller};
+use tls::Identity;
+
 pub use error::MeshError;
+pub use headers::CALLER;
 pub use request::{MeshRequest, MeshResponse};
+pub use server::serve;
+
+/// How much of one body may be under way. What a slow reader leaves lying holds nobody else up, as the whole connection may
+/// have as much under way as there is (RFC 9113 section 6.9.1).
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 
 /// A service's way to the others; cheap to clone.
 #[derive(Clone)]
@@ -55,16 +63,27 @@ struct Inner {
 }
 
 impl Mesh {
-    /// The mesh as this service sees it.
-    pub fn new(service: &'static str, discovery: Arc<dyn Discovery>, config: &MeshConfig, clock: Clock) -> Self {
+    /// The mesh as this service sees it. Without an identity it reaches the services of its own process alone.
+    pub fn new(
+        service: &'static str,
+        discovery: Arc<dyn Discovery>,
+        identity: Option<Arc<Identity>>,
+        config: &MeshConfig,
+        clock: Clock,
+    ) -> Self {
         Self(Arc::new(Inner {
             service,
             discovery,
-            balancer: balance::Balancer::new(config.into(), clock.clone()),
-            transport: transport::Transport::new(service, &config.secret, clock),
+            balancer: balance::Balancer::new(config.into(), clock),
+            transport: transport::Transport::new(service, identity),
             timeout: Duration::from_secs(config.timeout_seconds.max(1)),
             tunnels: Mutex::default(),
         }))
+    }
+
+    /// What the service shows to other processes, if it speaks to any.
+    pub fn identity(&self) -> Option<&Arc<Identity>> {
+        self.0.transport.identity()
     }
 
     /// The service to call.
@@ -127,19 +146,6 @@ impl Target {
     pub fn delete(self, path: &str) -> MeshRequest {
         MeshRequest::new(self, Method::DELETE, path)
     }
-}
-
-/// Serves a service on a port of its own, HTTP/2 with prior knowledge and HTTP/1.1, until shutdown begins and the running
-/// requests have ended. Callers prove their names with `mesh.secret`.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    secret: &Secret,
-    clock: Clock,
-    shutdown: CancellationToken,
-) -> std::io::Result<()> {
-    let router = accept_caller(router, secret, clock);
-    axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
 
 impl Inner {

@@ -120,6 +120,7 @@ impl MeshRequest {
 
     fn may_repeat(&self, error: &MeshError) -> bool {
         let passing = match error {
+            MeshError::Transport { unsent: true, .. } => return true,
             MeshError::Transport { .. } => true,
             MeshError::Refused(problem) => {
                 problem.status() == StatusCode::SERVICE_UNAVAILABLE && !is_health_check(&self.path)
@@ -138,7 +139,8 @@ impl MeshRequest {
         let started = Instant::now();
         let request = self.request(call, deadline - started)?;
         let exchange = async {
-            let response = self.target.mesh.0.transport.exchange(permit.instance(), request).await;
+            let response =
+                self.target.mesh.0.transport.exchange(&self.target.service, permit.instance(), request).await;
             let response = response.map_err(|error| call.transport(permit, error))?;
             let verdict = verdict(&self.path, &response);
             Ok((self.read(call, permit, response).await?, verdict))
@@ -187,7 +189,7 @@ impl MeshRequest {
             Err(error) if error.is::<LengthLimitError>() => {
                 return Err(self.unreadable(format!("it is longer than {MAX_REPLY} bytes")));
             }
-            Err(error) => return Err(call.transport(permit, TransportError(chain(&*error)))),
+            Err(error) => return Err(call.transport(permit, TransportError::new(chain(&*error)))),
         };
         let service = self.target.service.clone();
         Ok(MeshResponse { service, status: parts.status, headers: parts.headers, body })

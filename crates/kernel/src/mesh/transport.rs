@@ -1,65 +1,95 @@
-//! The two ways to an instance: straight into its router, or over HTTP.
+//! The two ways to an instance: straight into its router, or over HTTP under mutual TLS.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt::Write;
+use std::io;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::body::Body;
-use http::{Request, Response, Uri, Version};
-use hyper_util::client::legacy::Client;
+use http::header::HOST;
+use http::uri::Scheme;
+use http::{HeaderValue, Request, Response, Uri, Version};
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tower::ServiceExt;
 
 use crate::auth::Caller;
-use crate::config::Secret;
-use crate::discovery::{Address, Instance};
-use crate::time::Clock;
+use crate::discovery::{Address, BaseUrl, Instance};
 
-use super::caller::{CALLER, CallerKey};
-use super::headers;
+use super::connector::{Connector, Protocol};
+use super::headers::{self, CALLER};
+use super::http1::{Pool, Stream};
+use super::tls::Identity;
+use super::{CONNECTION_WINDOW, STREAM_WINDOW};
 
-/// How long making a connection may take.
+/// How long making a plain connection may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
-/// How often an unused connection is asked whether its other end is still there, and how long it may take to say so.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// How often the other end of a connection is asked whether it is still there, and how long it may take to say so.
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
+const KEEP_ALIVE_LIMIT: Duration = Duration::from_secs(5);
 /// How long an unused connection is kept.
 const IDLE_LIMIT: Duration = Duration::from_mins(1);
 
 /// Why an instance gave no answer.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct TransportError(pub(super) String);
+#[error("{cause}")]
+pub(super) struct TransportError {
+    pub(super) cause: String,
+    /// The instance can't have seen the request, so that it may be sent again whatever it asks for.
+    pub(super) unsent: bool,
+}
+
+impl TransportError {
+    pub(super) fn new(cause: String) -> Self {
+        Self { cause, unsent: false }
+    }
+}
 
 pub(super) struct Transport {
     service: &'static str,
-    key: Option<CallerKey>,
-    clock: Clock,
-    http2: Client<HttpConnector, Body>,
+    name: HeaderValue,
+    identity: Option<Arc<Identity>>,
+    peers: RwLock<HashMap<String, Arc<Peer>>>,
+    /// Of instances that speak plain HTTP/1.1.
+    plain: Arc<Pool>,
+    plain_upgrades: Client<HttpConnector, Body>,
+}
+
+/// The way to the instances of one service.
+struct Peer {
+    http2: Client<Connector, Body>,
     /// For upgrades, which HTTP/2 does not have.
-    http1: Client<HttpConnector, Body>,
+    http1: Client<Connector, Body>,
 }
 
 impl Transport {
-    pub(super) fn new(service: &'static str, secret: &Secret, clock: Clock) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_LIMIT));
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder.timer(TokioTimer::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_LIMIT);
-        let http1 = builder.build(connector.clone());
-        let http2 = builder
-            .http2_only(true)
-            .http2_adaptive_window(true)
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .http2_keep_alive_timeout(KEEP_ALIVE)
-            .build(connector);
-        Self { service, key: CallerKey::new(secret), clock, http2, http1 }
+    pub(super) fn new(service: &'static str, identity: Option<Arc<Identity>>) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT_LIMIT));
+        Self {
+            service,
+            name: HeaderValue::from_static(service),
+            identity,
+            peers: RwLock::default(),
+            plain: Arc::default(),
+            plain_upgrades: Client::builder(TokioExecutor::new()).build(tcp),
+        }
     }
 
-    /// Sends a request, whose target is a path, to the instance.
+    pub(super) fn identity(&self) -> Option<&Arc<Identity>> {
+        self.identity.as_ref()
+    }
+
+    /// Sends a request, whose target is a path, to the instance of the service.
     pub(super) async fn exchange(
         &self,
+        service: &str,
         instance: &Instance,
         mut request: Request<Body>,
     ) -> Result<Response<Body>, TransportError> {
@@ -69,22 +99,94 @@ impl Transport {
                 let Ok(response) = router.clone().oneshot(request).await;
                 Ok(response)
             }
-            Address::Http(base) => self.over_http(base, request).await,
+            Address::Http(base) if base.scheme == Scheme::HTTP => self.plainly(instance.id(), base, request).await,
+            Address::Http(base) => self.over_http(service, base, request).await,
         }
     }
 
-    async fn over_http(&self, base: &str, mut request: Request<Body>) -> Result<Response<Body>, TransportError> {
-        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        let uri: Uri =
-            format!("{base}{path}").parse().map_err(|error| TransportError(format!("{base}{path}: {error}")))?;
-        *request.uri_mut() = uri;
+    async fn plainly(
+        &self,
+        id: &Arc<str>,
+        base: &BaseUrl,
+        mut request: Request<Body>,
+    ) -> Result<Response<Body>, TransportError> {
         *request.version_mut() = Version::HTTP_11;
-        if let Some(proof) = self.key.as_ref().and_then(|key| key.sign(self.service, self.clock.now())) {
-            request.headers_mut().insert(CALLER, proof);
+        if headers::upgrade(request.headers()).is_some() {
+            *request.uri_mut() =
+                absolute(base, request.uri()).map_err(|error| TransportError::new(error.to_string()))?;
+            let response = self.plain_upgrades.request(request).await.map_err(|error| failed(&error))?;
+            return Ok(response.map(Body::new));
         }
-        let client = if headers::upgrade(request.headers()).is_some() { &self.http1 } else { &self.http2 };
-        let response = client.request(request).await.map_err(|error| TransportError(chain(&error)))?;
+        let host = HeaderValue::from_str(base.authority.as_str());
+        request.headers_mut().insert(HOST, host.map_err(|error| TransportError::new(error.to_string()))?);
+        self.plain.exchange(id, request, connect(base)).await
+    }
+
+    async fn over_http(
+        &self,
+        service: &str,
+        base: &BaseUrl,
+        mut request: Request<Body>,
+    ) -> Result<Response<Body>, TransportError> {
+        let peer = self.peer(service)?;
+        *request.uri_mut() = absolute(base, request.uri()).map_err(|error| TransportError::new(error.to_string()))?;
+        *request.version_mut() = Version::HTTP_11;
+        request.headers_mut().insert(CALLER, self.name.clone());
+        let client = if headers::upgrade(request.headers()).is_some() { &peer.http1 } else { &peer.http2 };
+        let response = client.request(request).await.map_err(|error| failed(&error))?;
         Ok(response.map(Body::new))
+    }
+
+    fn peer(&self, service: &str) -> Result<Arc<Peer>, TransportError> {
+        if let Some(peer) = self.peers.read().unwrap_or_else(PoisonError::into_inner).get(service) {
+            return Ok(Arc::clone(peer));
+        }
+        let identity = self.identity.as_ref().ok_or_else(|| {
+            TransportError::new("this process has no certificate; set mesh.secret in all processes".to_owned())
+        })?;
+        let peer = Peer::new(identity, service)
+            .ok_or_else(|| TransportError::new(format!("`{service}` can't be part of a host name")))?;
+        let mut peers = self.peers.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(peers.entry(service.to_owned()).or_insert_with(|| Arc::new(peer))))
+    }
+}
+
+impl Peer {
+    fn new(identity: &Arc<Identity>, service: &str) -> Option<Self> {
+        let connector = |protocol| Connector::new(Arc::clone(identity), service, protocol);
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.timer(TokioTimer::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE_LIMIT);
+        let http1 = builder.build(connector(Protocol::Http1)?);
+        let http2 = builder
+            .http2_only(true)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .http2_keep_alive_timeout(KEEP_ALIVE_LIMIT)
+            .http2_keep_alive_while_idle(true)
+            .build(connector(Protocol::Http2)?);
+        Some(Self { http2, http1 })
+    }
+}
+
+async fn connect(base: &BaseUrl) -> io::Result<Stream> {
+    let authority = &base.authority;
+    let host = authority.host().trim_matches(['[', ']']);
+    let connecting = TcpStream::connect((host, authority.port_u16().unwrap_or(80)));
+    let tcp = timeout(CONNECT_LIMIT, connecting).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    tcp.set_nodelay(true)?;
+    Ok(Box::new(tcp))
+}
+
+fn failed(error: &legacy::Error) -> TransportError {
+    TransportError { cause: chain(error), unsent: error.is_connect() }
+}
+
+fn absolute(base: &BaseUrl, path: &Uri) -> Result<Uri, http::Error> {
+    let builder = Uri::builder().scheme(base.scheme.clone()).authority(base.authority.clone());
+    match path.path_and_query() {
+        Some(path) => builder.path_and_query(path.clone()).build(),
+        None => builder.path_and_query("/").build(),
     }
 }
 

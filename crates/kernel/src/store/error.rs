@@ -54,6 +54,9 @@ pub enum StoreError {
     /// A statement failed or was interrupted, so that this transaction can only be dropped.
     #[error("a statement of this transaction failed or was interrupted, so that nothing more can be done in it")]
     Aborted,
+    /// The unit of work was a leader's, and another instance has the lease now. Nothing was changed.
+    #[error("another instance does {0} now, and what this one did was undone")]
+    Fenced(&'static str),
     /// The database can't be reached. Whether a commit that ends like this happened is not known.
     #[error("the database can't be reached: {0}")]
     Unavailable(String),
@@ -94,7 +97,11 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::NotFound { .. } => Self::not_found("there is no such thing"),
             StoreError::Conflict { .. } => Self::conflict("conflict", "something with the same key exists already"),
-            StoreError::Busy(_) | StoreError::Retry(_) | StoreError::Unavailable(_) | StoreError::Closed => {
+            StoreError::Busy(_)
+            | StoreError::Retry(_)
+            | StoreError::Fenced(_)
+            | StoreError::Unavailable(_)
+            | StoreError::Closed => {
                 tracing::warn!(error = detail, "the store could not do what was asked");
                 Self::unavailable("the store can't do this now; try again").retry_after(Duration::from_secs(1))
             }

@@ -2,9 +2,10 @@
 
 use sha2::{Digest, Sha256};
 
+use super::snapshot::Applied as TheirStep;
 use super::{Database, Dialect, FromRow, Query, Row, Scope, Store, StoreError, Tx};
 use crate::blobs::hex;
-use crate::{events, params};
+use crate::{events, leader, params};
 
 /// One step of a schema, never changed once it was released.
 ///
@@ -40,8 +41,8 @@ impl Migration {
     }
 }
 
-/// What the kernel itself keeps in every store: replies under an idempotency key, and events.
-const KERNEL: [Migration; 2] = [
+/// What the kernel itself keeps in every store: replies under an idempotency key, events, and leases.
+const KERNEL: [Migration; 3] = [
     Migration::new(
         1,
         "idempotency",
@@ -60,6 +61,7 @@ const KERNEL: [Migration; 2] = [
          CREATE INDEX _idempotency_by_age ON _idempotency (tenant_id, started_at);",
     ),
     events::SCHEMA,
+    leader::SCHEMA,
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS _migrations (
@@ -85,13 +87,34 @@ impl FromRow for Applied {
 
 /// All steps in one transaction: a schema is as the last version left it, or as this one needs it.
 pub(super) async fn run(store: &Store, migrations: &[Migration]) -> Result<(), StoreError> {
+    run_steps(store, &KERNEL, migrations).await
+}
+
+/// The steps that another copy of the state had, and no later ones.
+pub(super) async fn run_as(store: &Store, migrations: &[Migration], theirs: &[TheirStep]) -> Result<(), StoreError> {
+    let kernel = until(&KERNEL, "kernel", theirs)?;
+    let service = until(migrations, "service", theirs)?;
+    run_steps(store, kernel, service).await
+}
+
+/// The beginning of a list that has the same steps as an owner's of theirs.
+fn until<'a>(list: &'a [Migration], owner: &str, theirs: &[TheirStep]) -> Result<&'a [Migration], StoreError> {
+    let theirs: Vec<_> = theirs.iter().filter(|step| step.owner == owner).collect();
+    let same = list.iter().zip(&theirs).take_while(|(own, step)| own.version == step.version).count();
+    match theirs.get(same) {
+        None => Ok(&list[..same]),
+        Some(step) => Err(StoreError::Newer { version: step.version, name: step.name.clone() }),
+    }
+}
+
+async fn run_steps(store: &Store, kernel: &[Migration], service: &[Migration]) -> Result<(), StoreError> {
     let mut tx = store.begin(Scope::System).await?;
     if let Database::Postgres(database) = &store.shared.database {
         alone(&mut tx, database.schema()).await?;
     }
     tx.script(TABLE).await?;
-    apply(store, &mut tx, "kernel", &KERNEL).await?;
-    apply(store, &mut tx, "service", migrations).await?;
+    apply(store, &mut tx, "kernel", kernel).await?;
+    apply(store, &mut tx, "service", service).await?;
     tx.commit().await
 }
 

@@ -3,11 +3,14 @@
 //! There is one way to read, [`Store::read`], and one way to write, [`Store::begin`]. A statement in a tenant's scope names
 //! `:tenant`, events are published only inside a transaction ([`Tx::publish`]), and [`Tx::commit`] returns when it is durable.
 
+pub mod dump;
 mod error;
+mod fence;
 mod migrate;
 mod postgres;
 mod query;
 mod row;
+pub mod snapshot;
 mod sql;
 mod sqlite;
 #[cfg(test)]
@@ -22,13 +25,16 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 pub use error::StoreError;
+pub(crate) use fence::Fence;
 pub use migrate::Migration;
+pub(crate) use postgres::with_authorities;
 pub use query::Query;
 pub use row::{FromRow, Row, Scalar};
 pub use tx::Tx;
 pub use value::{FromValue, Value};
 
 use crate::ids::TenantId;
+use crate::simulation::Simulation;
 use crate::time::{Clock, Timestamp};
 use sql::Translator;
 use tx::Work;
@@ -110,6 +116,15 @@ enum Database {
     Postgres(postgres::Database),
 }
 
+impl Database {
+    fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+}
+
 impl Shared {
     /// The statement in the database's dialect and all of its parameters, the tenant among them.
     fn prepare(&self, scope: Scope, sql: &str, mut params: Vec<Value>) -> Result<(Arc<str>, Vec<Value>), StoreError> {
@@ -138,7 +153,8 @@ impl Store {
         let published = Arc::new(Notify::new());
         let (dialect, database) = match config {
             StoreConfig::Sqlite { path } => {
-                let database = sqlite::Database::open(path, service, Arc::clone(&published)).await?;
+                let database =
+                    sqlite::Database::open(path, service, Arc::clone(&published), clock.simulation().is_some()).await?;
                 (Dialect::Sqlite, Database::Sqlite(database))
             }
             StoreConfig::Postgres { url, schema, pool } => {
@@ -157,14 +173,23 @@ impl Store {
         migrate::run(self, migrations).await
     }
 
+    /// Brings an empty store's schema to where another copy's was, which may be before this program's. Refuses steps that this
+    /// program does not know.
+    pub async fn migrate_as(&self, migrations: &[Migration], applied: &[snapshot::Applied]) -> Result<(), StoreError> {
+        migrate::run_as(self, migrations, applied).await
+    }
+
     /// Begins a unit of work. On `SQLite` there is one at a time and others wait their turn, so it must be short.
     pub async fn begin(&self, scope: impl Into<Scope>) -> Result<Tx, StoreError> {
         let scope = scope.into();
+        if let Some(simulation) = self.shared.clock.simulation() {
+            simulation.step().await;
+        }
         let work = match &self.shared.database {
             Database::Sqlite(database) => Work::Sqlite(database.begin().await?),
             Database::Postgres(database) => Work::Postgres(Box::new(database.begin().await?)),
         };
-        Ok(Tx::new(Arc::clone(&self.shared), scope, work))
+        Ok(Tx::new(Arc::clone(&self.shared), scope, work, Fence::here(&self.shared)))
     }
 
     /// Reads what is committed.
@@ -177,6 +202,16 @@ impl Store {
         self.read(Scope::System).rows("SELECT 1", Vec::new()).await.map(drop)
     }
 
+    /// With which protocol the connection to the database is encrypted; `None` where it is not, or there is none.
+    pub async fn encryption(&self) -> Result<Option<String>, StoreError> {
+        if self.dialect() == Dialect::Sqlite {
+            return Ok(None);
+        }
+        let sql = "SELECT CAST(version AS text) AS version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl";
+        let version: Option<Scalar<String>> = self.read(Scope::System).query_optional(sql, Vec::new()).await?;
+        Ok(version.map(|Scalar(version)| version))
+    }
+
     /// Finishes what waits and closes the store. Whatever comes later is refused with [`StoreError::Closed`].
     pub async fn close(&self) {
         match &self.shared.database {
@@ -187,10 +222,7 @@ impl Store {
 
     /// Which database it is.
     pub fn dialect(&self) -> Dialect {
-        match self.shared.database {
-            Database::Sqlite(_) => Dialect::Sqlite,
-            Database::Postgres(_) => Dialect::Postgres,
-        }
+        self.shared.database.dialect()
     }
 
     /// Told of every durable commit that published events.
@@ -198,7 +230,12 @@ impl Store {
         Arc::clone(&self.shared.published)
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn simulation(&self) -> Option<&Arc<Simulation>> {
+        self.shared.clock.simulation()
+    }
+
+    /// The time of the store's clock.
+    pub(crate) fn now(&self) -> Timestamp {
         self.shared.clock.now()
     }
 }
@@ -221,6 +258,9 @@ impl std::fmt::Debug for Reader {
 impl Query for Reader {
     async fn rows(&mut self, sql: &str, params: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         let (text, params) = self.shared.prepare(self.scope, sql, params)?;
+        if let Some(simulation) = self.shared.clock.simulation() {
+            simulation.step().await;
+        }
         match &self.shared.database {
             Database::Sqlite(database) => database.rows(text, params).await,
             Database::Postgres(database) => database.rows(&text, &params).await,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Query, Row, Scope, Shared, StoreError, Value, postgres, sqlite};
+use super::{Fence, Query, Row, Scope, Shared, Store, StoreError, Value, postgres, sqlite};
 use crate::time::Clock;
 
 /// A unit of work: all of it happens, or nothing. Dropped without [`Tx::commit`], nothing has.
@@ -16,6 +16,7 @@ pub struct Tx {
     /// Whether a statement failed, or is on its way and its answer was never heard.
     aborted: bool,
     published: bool,
+    fence: Option<Fence>,
 }
 
 pub(super) enum Work {
@@ -30,8 +31,8 @@ impl std::fmt::Debug for Tx {
 }
 
 impl Tx {
-    pub(super) fn new(shared: Arc<Shared>, scope: Scope, work: Work) -> Self {
-        Self { shared, scope, work, aborted: false, published: false }
+    pub(super) fn new(shared: Arc<Shared>, scope: Scope, work: Work, fence: Option<Fence>) -> Self {
+        Self { shared, scope, work, aborted: false, published: false, fence }
     }
 
     /// Changes rows; how many.
@@ -48,16 +49,27 @@ impl Tx {
 
     /// Makes it durable: when this returns, it survives the end of the process and of the machine's power.
     pub async fn commit(mut self) -> Result<(), StoreError> {
+        if let Some(fence) = self.fence.take() {
+            // Last, so that the lease's row is kept from the next leader for as short as possible.
+            fence.check(&mut self).await?;
+        }
         self.start()?;
+        let simulation = self.shared.clock.simulation().cloned();
+        if let Some(simulation) = &simulation {
+            simulation.before_commit().await?;
+        }
         match self.work {
-            Work::Sqlite(unit) => unit.commit(self.published).await,
+            Work::Sqlite(unit) => unit.commit(self.published).await?,
             Work::Postgres(unit) => {
                 unit.commit().await?;
                 if self.published {
                     self.shared.published.notify_one();
                 }
-                Ok(())
             }
+        }
+        match simulation {
+            Some(simulation) => simulation.after_commit().await,
+            None => Ok(()),
         }
     }
 
@@ -75,6 +87,11 @@ impl Tx {
     /// Until the statement has ended well, it counts as failed: a dropped future leaves it like that.
     fn start(&mut self) -> Result<(), StoreError> {
         if std::mem::replace(&mut self.aborted, true) { Err(StoreError::Aborted) } else { Ok(()) }
+    }
+
+    /// Whether it is a unit of work of this store.
+    pub(crate) fn is_of(&self, store: &Store) -> bool {
+        Arc::ptr_eq(&self.shared, &store.shared)
     }
 
     /// Goes on in another scope.

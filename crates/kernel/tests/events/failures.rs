@@ -61,6 +61,7 @@ async fn an_event_that_always_fails_is_a_dead_letter_until_it_is_replayed(backen
     note(&kit, ONE, &[Noted::new("key", "bad"), Noted::new("key", "good")]).await;
     let dead = until_dead(&kit).await;
     assert_eq!((dead.service.as_str(), dead.source.as_str(), dead.position), (LISTENER, WRITER, 1));
+    assert_eq!(dead.tenant, ONE);
     assert_eq!((dead.kind.as_str(), dead.key.as_str(), dead.attempts), ("ledger-mgr.thing.noted.v1", "key", 10));
     assert!(dead.error.contains("not today"), "{}", dead.error);
     // What waited behind it goes on without it.

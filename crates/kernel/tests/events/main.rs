@@ -8,6 +8,7 @@ mod carriers;
 mod delivery;
 mod failures;
 mod instances;
+mod observing;
 mod support;
 
 /// Declares each test on both databases.

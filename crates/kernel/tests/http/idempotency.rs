@@ -3,12 +3,13 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use nexus_kernel::Role;
+use nexus_kernel::store::{Query, Scalar, Scope};
+use nexus_kernel::{Role, params};
 use nexus_testkit::{Backend, Person, Request, Testkit};
 use serde_json::json;
 
 use crate::on_each_backend;
-use crate::support::{Inside, service};
+use crate::support::{Inside, NAME, service};
 
 async fn started(backend: Backend) -> (Testkit, Inside, String) {
     let inside = Inside::default();
@@ -106,6 +107,45 @@ async fn a_first_request_that_was_lost_does_not_hold_its_key_and_replies_are_kep
     assert_eq!(slow().send().await.expect(200).header("idempotency-replayed"), "");
 }
 
+fn keep(kit: &Testkit, token: &str) -> Request {
+    kit.post("/api/scheduler/kept").bearer(token).header("idempotency-key", "k")
+}
+
+async fn kept(kit: &Testkit) -> i64 {
+    let store = &kit.context(NAME).store;
+    let Scalar(rows) =
+        store.read(Scope::System).query_one("SELECT COUNT(*) AS kept FROM kept", params![]).await.unwrap();
+    rows
+}
+
+async fn a_reply_that_was_committed_with_its_change_is_there_whatever_happened_after(backend: Backend) {
+    let (kit, inside, token) = started(backend).await;
+    inside.fails.store(true, Ordering::SeqCst);
+    inside.go_on.notify_one();
+    let _ = keep(&kit, &token).send().await.expect(503);
+    let again = keep(&kit, &token).send().await.expect(201);
+    assert_eq!((again.text().as_str(), again.header("idempotency-replayed").as_str()), ("kept", "true"));
+    assert_eq!(kept(&kit).await, 1);
+}
+
+async fn a_request_that_was_taken_for_dead_changes_nothing_any_more(backend: Backend) {
+    let (kit, inside, _) = started(backend).await;
+    let person = Person::new(Role::Editor);
+    let first = tokio::spawn(keep(&kit, &kit.token(&person)).send());
+    inside.entered.notified().await;
+    kit.clock.advance(Duration::from_secs(61));
+    let second = tokio::spawn(keep(&kit, &kit.token(&person)).send());
+    inside.entered.notified().await;
+    // Notified in the order in which they wait.
+    inside.go_on.notify_one();
+    assert_eq!(first.await.unwrap().expect(409).code(), "idempotency-key-in-use");
+    assert_eq!(kept(&kit).await, 0);
+    inside.go_on.notify_one();
+    let _ = second.await.unwrap().expect(201);
+    assert_eq!(keep(&kit, &kit.token(&person)).send().await.expect(201).header("idempotency-replayed"), "true");
+    assert_eq!(kept(&kit).await, 1);
+}
+
 #[tokio::test]
 async fn a_key_that_is_none_is_refused() {
     let (kit, _, token) = started(Backend::Sqlite).await;
@@ -122,4 +162,6 @@ on_each_backend!(
     a_refusal_is_a_reply_like_any_other,
     a_repeat_while_the_first_still_runs_waits_its_turn,
     a_first_request_that_was_lost_does_not_hold_its_key_and_replies_are_kept_for_a_day,
+    a_reply_that_was_committed_with_its_change_is_there_whatever_happened_after,
+    a_request_that_was_taken_for_dead_changes_nothing_any_more,
 );

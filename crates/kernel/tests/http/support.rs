@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::Response;
 use axum::routing::{get, post};
 use garde::Validate;
 use http::StatusCode;
 use nexus_kernel::extract::{IfMatch, Page, Paged, Valid, Versioned};
-use nexus_kernel::{Caller, Context, MaybePrincipal, Principal, Problem, Resource, Service};
+use nexus_kernel::store::Migration;
+use nexus_kernel::{Caller, Context, MaybePrincipal, Principal, Problem, Resource, Service, params};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -45,10 +47,14 @@ const POLICIES: &str = r#"
     permit (principal, action == Action::"read", resource is Note) when { resource.visibility == "public" };
 "#;
 
+static SCHEMA: [Migration; 1] =
+    [Migration::new(1, "kept", "CREATE TABLE kept (id TEXT PRIMARY KEY, tenant_id TEXT NOT NULL)")];
+
 /// The service.
 pub(crate) fn service(inside: &Inside) -> Service {
     let inside = inside.clone();
     Service::new(NAME)
+        .migrations(&SCHEMA)
         .policies(POLICIES)
         .state(move |_| inside.clone())
         .routes(
@@ -58,6 +64,7 @@ pub(crate) fn service(inside: &Inside) -> Service {
                 .route("/api/scheduler/list", get(list))
                 .route("/api/scheduler/open", post(open))
                 .route("/api/scheduler/slow", post(slow))
+                .route("/api/scheduler/kept", post(keep))
                 .route("/api/scheduler/me", get(me))
                 .route("/api/scheduler/numbers/{number}", get(|Path(number): Path<u64>| async move { Json(number) }))
                 .route("/api/scheduler/panic", get(|| async { panic!("a bug in a handler") as () }))
@@ -120,6 +127,20 @@ async fn slow(State(context): State<Context>, _: Principal) -> &'static str {
     inside.entered.notify_one();
     inside.go_on.notified().await;
     "done"
+}
+
+/// Commits its reply with its change, and may fail after that.
+async fn keep(State(context): State<Context>, principal: Principal) -> Result<Response, Problem> {
+    let inside = context.state::<Inside>();
+    inside.entered.notify_one();
+    inside.go_on.notified().await;
+    let mut tx = context.store.begin(principal.tenant).await?;
+    tx.execute("INSERT INTO kept (id, tenant_id) VALUES ($1, :tenant)", params![context.ids.next()]).await?;
+    let reply = tx.commit_reply((StatusCode::CREATED, "kept")).await?;
+    if inside.fails.load(Ordering::SeqCst) {
+        return Err(Problem::unavailable("nobody heard of it"));
+    }
+    Ok(reply)
 }
 
 async fn me(principal: Principal) -> String {

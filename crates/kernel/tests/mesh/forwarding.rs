@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use nexus_kernel::mesh::{CALLER, Target};
 use nexus_kernel::{Caller, Problem};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::over_both_transports;
 use crate::world::{Counter, World};
@@ -109,9 +110,11 @@ async fn a_web_socket_passes_through(world: World) {
             }
         })
     });
-    let mut world = world.with(Router::new().route("/socket", echo)).await;
+    let world = world.with(Router::new().route("/socket", echo)).await;
     let front = Router::new().fallback(any(gateway)).with_state(world.callee());
-    let url = world.listen(front).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let front = tokio::spawn(async move { axum::serve(listener, front).await });
 
     let request = http::Request::get(format!("{url}/socket"))
         .header(header::CONNECTION, "Upgrade")
@@ -133,6 +136,7 @@ async fn a_web_socket_passes_through(world: World) {
         socket.read_exact(&mut frame).await.unwrap();
         assert_eq!(&frame, b"\x81\x0eyou said hello");
     }
+    front.abort();
 }
 
 async fn a_request_whose_body_was_sent_is_not_repeated(world: World) {

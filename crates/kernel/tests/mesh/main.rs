@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod authority;
 mod balancing;
 mod calls;
 mod failures;
 mod forwarding;
 mod http;
+mod identity;
 mod patience;
 mod world;
 

@@ -4,8 +4,8 @@ use deadpool_postgres::Object;
 use futures::TryStreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::value;
 use crate::store::{Row, StoreError, Value, WAIT};
@@ -15,6 +15,7 @@ use crate::store::{Row, StoreError, Value, WAIT};
 pub(in crate::store) struct Lease {
     held: Option<(Object, OwnedSemaphorePermit)>,
     state: State,
+    tls: MakeRustlsConnect,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +28,8 @@ enum State {
 }
 
 impl Lease {
-    pub(super) fn new(client: Object, permit: OwnedSemaphorePermit) -> Self {
-        Self { held: Some((client, permit)), state: State::Clean }
+    pub(super) fn new(client: Object, permit: OwnedSemaphorePermit, tls: MakeRustlsConnect) -> Self {
+        Self { held: Some((client, permit)), state: State::Clean, tls }
     }
 
     fn client(&self) -> &Object {
@@ -96,7 +97,7 @@ impl Drop for Lease {
             (State::Clean, _) => {}
             // The permit goes along, so that closing the store waits for this.
             (State::InTransaction | State::Waiting, Ok(runtime)) => {
-                runtime.spawn(tidy(client, permit, self.state));
+                runtime.spawn(tidy(client, permit, self.state, self.tls.clone()));
             }
             (State::Broken | State::InTransaction | State::Waiting, _) => drop(Object::take(client)),
         }
@@ -104,10 +105,10 @@ impl Drop for Lease {
 }
 
 /// Stops what runs and takes back what was changed.
-async fn tidy(client: Object, permit: OwnedSemaphorePermit, state: State) {
+async fn tidy(client: Object, permit: OwnedSemaphorePermit, state: State, tls: MakeRustlsConnect) {
     let work = async {
         if state == State::Waiting {
-            client.cancel_token().cancel_query(NoTls).await?;
+            client.cancel_token().cancel_query(tls).await?;
         }
         client.batch_execute("ROLLBACK").await
     };

@@ -3,7 +3,7 @@
 use futures::poll;
 
 use crate::params;
-use crate::store::tests::{Place, administer};
+use crate::store::tests::{Place, administer, server};
 use crate::store::{Query, Row, Scalar, Scope, Store, StoreConfig, StoreError, Tx};
 
 const ROWS: &str = "CREATE TABLE t (id BIGINT PRIMARY KEY, n BIGINT NOT NULL)";
@@ -173,4 +173,19 @@ async fn an_address_or_a_schema_that_can_not_be_used_is_said_at_once() {
         let opened = Store::open(config, "test", crate::Clock::system()).await;
         assert!(matches!(opened, Err(StoreError::Config(_))), "{url} {schema}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_several_servers_the_one_that_takes_writes_is_found_and_reads_still_can_not_write() {
+    let place = Place::postgres();
+    let StoreConfig::Postgres { schema, .. } = place.config.clone() else { unreachable!("it is PostgreSQL") };
+    let server = server();
+    let (user, rest) =
+        server.rsplit_once('@').unwrap_or(("postgres://postgres", server.trim_start_matches("postgres://")));
+    let url = format!("{user}@127.0.0.1:1,{rest}?target_session_attrs=read-write");
+    let config = StoreConfig::Postgres { url, schema, pool: 1 };
+    let store = Store::open(config, "test", crate::Clock::system()).await.unwrap();
+    store.migrate(&[]).await.unwrap();
+    let written = store.read(Scope::System).query::<Row>("DELETE FROM _migrations RETURNING version", params![]).await;
+    assert!(matches!(written, Err(StoreError::Database(_))), "{written:?}");
 }

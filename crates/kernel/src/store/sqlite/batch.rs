@@ -18,11 +18,20 @@ pub(super) struct Limits {
     pub(super) patience: Duration,
     /// How long a unit waits for its turn.
     pub(super) wait: Duration,
+    /// Whether everything is done where it is asked for, and nothing on a thread of its own: in a simulation.
+    pub(super) here: bool,
+}
+
+impl Limits {
+    /// Those of a simulated process, in which no time passes while it works.
+    pub(super) fn simulated() -> Self {
+        Self { patience: Duration::MAX, here: true, ..Self::default() }
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { together: 256, patience: Duration::from_millis(5), wait: WAIT }
+        Self { together: 256, patience: Duration::from_millis(5), wait: WAIT, here: false }
     }
 }
 
@@ -34,6 +43,8 @@ pub(super) struct Batch {
     connection: Connection,
     /// Since when the SQL transaction is open.
     begun: Option<Instant>,
+    /// Whether the unit at hand is the transaction's first: it needs no savepoint, as undoing it undoes the transaction.
+    first: bool,
     done: Vec<Answer>,
     /// Whether one of them published events.
     published: bool,
@@ -43,7 +54,7 @@ pub(super) struct Batch {
 
 impl Batch {
     pub(super) fn new(connection: Connection, relay: Arc<Notify>, limits: Limits) -> Self {
-        Self { connection, begun: None, done: Vec::new(), published: false, relay, limits }
+        Self { connection, begun: None, first: false, done: Vec::new(), published: false, relay, limits }
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -55,7 +66,10 @@ impl Batch {
         if self.begun.is_none() {
             run::execute(&self.connection, "BEGIN IMMEDIATE", &[])?;
             self.begun = Some(Instant::now());
+            self.first = true;
+            return Ok(());
         }
+        self.first = false;
         self.run(|connection| run::execute(connection, "SAVEPOINT unit", &[])).map(drop)
     }
 
@@ -85,7 +99,9 @@ impl Batch {
 
     /// The unit is done well; its end is told once it is durable.
     pub(super) fn done(&mut self, published: bool, answer: Answer) -> Result<(), StoreError> {
-        self.run(|connection| run::execute(connection, "RELEASE unit", &[]))?;
+        if !self.first {
+            self.run(|connection| run::execute(connection, "RELEASE unit", &[]))?;
+        }
         self.published |= published;
         self.done.push(answer);
         Ok(())
@@ -95,6 +111,9 @@ impl Batch {
     pub(super) fn undo(&mut self) {
         if self.begun.is_none() {
             return;
+        }
+        if self.first {
+            return self.rest();
         }
         let undone = run::execute(&self.connection, "ROLLBACK TO unit", &[])
             .and_then(|_| run::execute(&self.connection, "RELEASE unit", &[]));
@@ -131,12 +150,12 @@ impl Batch {
         }
     }
 
-    /// Ends a transaction without units: an open one would keep other processes, and the log from being shortened.
+    /// Ends a transaction without units that are done: an open one would keep other processes, and the log from being shortened.
     pub(super) fn rest(&mut self) {
         if self.begun.take().is_some()
             && let Err(error) = run::execute(&self.connection, "ROLLBACK", &[])
         {
-            tracing::error!(%error, "an empty transaction could not be ended");
+            tracing::error!(%error, "a transaction without units could not be ended");
         }
     }
 

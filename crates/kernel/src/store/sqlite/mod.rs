@@ -2,7 +2,7 @@
 
 mod batch;
 mod readers;
-mod run;
+pub(super) mod run;
 #[cfg(test)]
 mod tests;
 mod unit;
@@ -40,21 +40,29 @@ pub(super) struct Database {
 }
 
 impl Database {
-    pub(super) async fn open(path: PathBuf, service: &str, relay: Arc<Notify>) -> Result<Self, StoreError> {
-        Self::open_within(Limits::default(), path, service, relay).await
+    pub(super) async fn open(
+        path: PathBuf,
+        service: &str,
+        relay: Arc<Notify>,
+        simulated: bool,
+    ) -> Result<Self, StoreError> {
+        let limits = if simulated { Limits::simulated() } else { Limits::default() };
+        Self::open_within(limits, path, service, relay).await
     }
 
     async fn open_within(limits: Limits, path: PathBuf, service: &str, relay: Arc<Notify>) -> Result<Self, StoreError> {
-        let file = path.clone();
-        let connection = tokio::task::spawn_blocking(move || open(&file))
-            .await
-            .map_err(|_| StoreError::Closed)?
-            .map_err(|error| match error {
-                StoreError::Busy(_) => error,
-                other => StoreError::Config(format!("{} can't be opened: {other}", path.display())),
-            })?;
+        let opened = if limits.here {
+            open(&path)
+        } else {
+            let file = path.clone();
+            tokio::task::spawn_blocking(move || open(&file)).await.map_err(|_| StoreError::Closed)?
+        };
+        let connection = opened.map_err(|error| match error {
+            StoreError::Busy(_) => error,
+            other => StoreError::Config(format!("{} can't be opened: {other}", path.display())),
+        })?;
         let writer = Writer::start(Batch::new(connection, relay, limits), service)?;
-        Ok(Self { writer, readers: Readers::new(path) })
+        Ok(Self { writer, readers: Readers::new(path, limits.here) })
     }
 
     pub(super) async fn begin(&self) -> Result<Unit, StoreError> {

@@ -19,6 +19,8 @@ const STEPS: i32 = 10_000;
 pub(super) struct Readers {
     permits: Arc<Semaphore>,
     connections: Arc<Connections>,
+    /// Whether statements run where they are called.
+    here: bool,
 }
 
 struct Connections {
@@ -27,10 +29,11 @@ struct Connections {
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf, here: bool) -> Self {
         Self {
             permits: Arc::new(Semaphore::new(TOGETHER as usize)),
             connections: Arc::new(Connections { path, idle: Mutex::default() }),
+            here,
         }
     }
 
@@ -53,6 +56,9 @@ impl Readers {
             connections.put_back(connection);
             rows
         };
+        if self.here {
+            return read();
+        }
         // The runtime ends, or a panic that was logged.
         tokio::task::spawn_blocking(read).await.map_err(|_| StoreError::Closed)?
     }

@@ -24,7 +24,7 @@ impl ToSql for Value {
 }
 
 /// Changes rows; how many.
-pub(super) fn execute(connection: &Connection, text: &str, params: &[Value]) -> Result<u64, StoreError> {
+pub(in crate::store) fn execute(connection: &Connection, text: &str, params: &[Value]) -> Result<u64, StoreError> {
     let mut statement = connection.prepare_cached(text)?;
     if statement.column_count() == 0 {
         return Ok(statement.execute(params_from_iter(params))? as u64);
@@ -39,7 +39,7 @@ pub(super) fn execute(connection: &Connection, text: &str, params: &[Value]) -> 
 }
 
 /// All rows of a result.
-pub(super) fn rows(connection: &Connection, text: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+pub(in crate::store) fn rows(connection: &Connection, text: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
     let mut statement = connection.prepare_cached(text)?;
     let columns: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
     let mut found = statement.query(params_from_iter(params))?;

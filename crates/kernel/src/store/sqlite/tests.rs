@@ -19,7 +19,8 @@ struct Place {
     _folder: TempDir,
 }
 
-const PATIENT: Limits = Limits { together: 1_000, patience: Duration::from_mins(10), wait: Duration::from_mins(10) };
+const PATIENT: Limits =
+    Limits { together: 1_000, patience: Duration::from_mins(10), wait: Duration::from_mins(10), here: false };
 
 impl Place {
     async fn with(limits: Limits) -> Self {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::batch::Batch;
+use super::batch::{Batch, Limits};
 use crate::store::StoreError;
 
 /// How many wait at most: more than that can't all have their turn in time.
@@ -19,6 +19,7 @@ pub(super) struct Writer {
     queue: Mutex<Queue>,
     committer: SyncSender<Order>,
     wait: Duration,
+    here: bool,
 }
 
 #[derive(Default)]
@@ -49,9 +50,9 @@ impl Writer {
             .name(format!("commit {service}"))
             .spawn(move || commit(&orders))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let wait = batch.limits().wait;
+        let Limits { wait, here, .. } = batch.limits();
         let queue = Queue { idle: Some(Box::new(batch)), ..Queue::default() };
-        Ok(Arc::new(Self { queue: Mutex::new(queue), committer, wait }))
+        Ok(Arc::new(Self { queue: Mutex::new(queue), committer, wait, here }))
     }
 
     /// Waits for a turn.
@@ -131,6 +132,9 @@ impl Writer {
     }
 
     fn order(&self, order: Order) {
+        if self.here {
+            return order.carry_out();
+        }
         if let Err(refused) = self.committer.send(order) {
             // The thread is gone, which only a panic in it can bring about; durability does not depend on where we wait.
             refused.0.carry_out();
