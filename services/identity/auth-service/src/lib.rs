@@ -23,5 +23,5 @@ pub fn service() -> Service {
         .migrations(&MIGRATIONS)
         .policies(include_str!("../policies.cedar"))
         .routes(routes::router())
-        .job(Job::every("forget-failures", Duration::from_hours(1), |context| Box::pin(attempt::forget(context))))
+        .job(Job::singleton("forget-failures", Duration::from_hours(1), |context| Box::pin(attempt::forget(context))))
 }

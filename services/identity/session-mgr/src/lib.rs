@@ -32,7 +32,7 @@ pub fn service() -> Service {
         .job(Job::every(family_revocation::JOB, Duration::from_secs(5), |context| {
             Box::pin(family_revocation::carry_out(context))
         }))
-        .job(Job::every("forget-expired", Duration::from_hours(1), |context| {
+        .job(Job::singleton("forget-expired", Duration::from_hours(1), |context| {
             Box::pin(sessions::forget_expired(context))
         }))
 }

@@ -29,6 +29,6 @@ pub fn service() -> Service {
         .policies(include_str!("../policies.cedar"))
         .state(|_| keys::KeyRing::default())
         .routes(routes::router())
-        .job(Job::every("rotate-keys", HOUR, |context| Box::pin(keys::rotate(context))))
-        .job(Job::every("forget-expired", HOUR, |context| Box::pin(tokens::forget_expired(context))))
+        .job(Job::singleton("rotate-keys", HOUR, |context| Box::pin(keys::rotate(context))))
+        .job(Job::singleton("forget-expired", HOUR, |context| Box::pin(tokens::forget_expired(context))))
 }

@@ -45,5 +45,5 @@ pub fn service() -> Service {
         .job(Job::every(mailer::JOB, LOOK, |context| Box::pin(mailer::send_due(context))))
         .job(Job::every(registration::JOB, LOOK, |context| Box::pin(registration::answer_requests(context))))
         .job(Job::every(session_revocation::JOB, LOOK, |context| Box::pin(session_revocation::carry_out(context))))
-        .job(Job::every("forget-expired", HOUR, |context| Box::pin(registration::forget_expired(context))))
+        .job(Job::singleton("forget-expired", HOUR, |context| Box::pin(registration::forget_expired(context))))
 }

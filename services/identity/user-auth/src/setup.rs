@@ -1,12 +1,16 @@
 //! Set-up: the first account, made once by whoever has the link that the program prints when it starts. There is no default
 //! password.
 
+use std::time::Duration;
+
 use garde::Validate;
 use nexus_contracts::user_auth::{EmailAddress, SetupLink, UserCreated, UserVerified};
 use nexus_kernel::auth::Role;
+use nexus_kernel::blobs::hex;
 use nexus_kernel::config::Secret;
 use nexus_kernel::{Context, Ids, TenantId, UserId};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use utoipa::ToSchema;
 
@@ -15,6 +19,9 @@ use crate::name::Name;
 use crate::password::{NewPassword, Passwords, is_not};
 use crate::store;
 use crate::user::{User, UserProfile};
+
+/// How long a link opens other instances than the one that made it.
+const SHARED: Duration = Duration::from_hours(24);
 
 /// What the link carries: new at each start of the process and never stored, so that an old log opens nothing.
 #[derive(Debug)]
@@ -70,8 +77,24 @@ pub(crate) async fn state(context: &Context) -> Result<SetupState, Error> {
 /// What the program prints at its start.
 pub(crate) async fn link(context: &Context) -> Result<SetupLink, Error> {
     let SetupState { needed } = state(context).await?;
-    let token = needed.then(|| context.state::<SetupToken>().0.clone());
-    Ok(SetupLink { needed, token })
+    if !needed {
+        return Ok(SetupLink { needed, token: None });
+    }
+    let token = context.state::<SetupToken>().0.clone();
+    if let Err(error) = context.cache.set(&note(&token), "", SHARED).await {
+        tracing::warn!(%error, "the set-up link opens only this instance");
+    }
+    Ok(SetupLink { needed, token: Some(token) })
+}
+
+/// By what other instances know a token again; who reads it can not make the link from it.
+fn note(token: &Secret) -> String {
+    format!("user-auth:setup-link:{}", hex(&Sha256::digest(token.expose().as_bytes())))
+}
+
+/// Whether it is the token of this instance, or of another that runs beside it.
+async fn is_valid(context: &Context, presented: &Secret) -> bool {
+    context.state::<SetupToken>().is(presented) || matches!(context.cache.get(&note(presented)).await, Ok(Some(_)))
 }
 
 /// Makes the organisation and its owner. Whoever has the link runs this machine, so that the address counts as verified.
@@ -79,7 +102,7 @@ pub(crate) async fn set_up(context: &Context, request: SetupRequest) -> Result<U
     if !state(context).await?.needed {
         return Err(Error::SetupDone);
     }
-    if !context.state::<SetupToken>().is(&request.token) {
+    if !is_valid(context, &request.token).await {
         return Err(Error::SetupLinkInvalid);
     }
     let password = context.state::<Passwords>().hash(&request.password).await?;

@@ -118,9 +118,8 @@ async fn create_content(
     let stored = StoredContent { tenant: principal.tenant, source: None, content };
     let mut tx = ctx.store.begin(principal.tenant).await?;
     store::insert(&mut tx, &stored).await?;
-    tx.commit().await?;
     let location = format!("/api/content/{}", stored.content.id);
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], reply(stored.content)))
+    tx.commit_reply((StatusCode::CREATED, [(header::LOCATION, location)], reply(stored.content))).await
 }
 
 /// Changes an item's title, description or visibility.

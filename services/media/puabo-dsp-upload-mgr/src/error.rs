@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use nexus_kernel::Problem;
+use nexus_kernel::blobs::BlobError;
 use nexus_kernel::store::StoreError;
 
 use crate::metadata::MetadataError;
@@ -58,6 +59,8 @@ pub(crate) enum Error {
     #[error("writing the file: {0}")]
     File(#[from] std::io::Error),
     #[error(transparent)]
+    Blob(#[from] BlobError),
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the receiving task ended: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -93,6 +96,7 @@ impl From<Error> for Problem {
                 other(StatusCode::INSUFFICIENT_STORAGE, "storage-full", "Storage full")
             }
             Error::File(_) | Error::Task(_) => Problem::internal(detail),
+            Error::Blob(error) => error.into(),
             Error::Store(error) => error.into(),
         }
     }

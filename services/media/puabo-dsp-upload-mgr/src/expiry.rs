@@ -1,5 +1,6 @@
-//! Removes what nobody will finish: unfinished uploads whose time is over, files without an upload, and old history.
+//! Removes what nobody will finish: unfinished uploads whose time is over, blobs without an upload, and old history.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use nexus_kernel::store::Scope;
@@ -37,21 +38,16 @@ async fn expire(ctx: &Context, stored: &StoredUpload) -> Result<(), Problem> {
         return Ok(());
     }
     tx.commit().await?;
-    part::remove(ctx, id).await.map_err(Problem::internal)
+    Ok(part::remove(ctx, id).await?)
 }
 
-/// Removes the files that a crash left behind. A file is made only after its upload is stored, so none is too young to be known.
+/// Removes the blobs that a crash left behind. A blob is made only after its upload is stored, so none is too young to be known.
 async fn sweep(ctx: &Context) -> Result<(), Problem> {
-    let folder = part::folder(ctx).map_err(Problem::internal)?;
-    let mut entries = tokio::fs::read_dir(&folder).await.map_err(Problem::internal)?;
-    while let Some(entry) = entries.next_entry().await.map_err(Problem::internal)? {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if store::needs_file(&mut ctx.store.read(Scope::System), &name).await? {
-            continue;
-        }
-        match tokio::fs::remove_file(entry.path()).await {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Problem::internal(error)),
-            _ => {}
+    let keys = ctx.blobs.list(part::INCOMING).await?;
+    let ids: BTreeSet<&str> = keys.iter().filter_map(|key| key.split('/').nth(1)).collect();
+    for id in ids {
+        if !store::needs_file(&mut ctx.store.read(Scope::System), id).await? {
+            ctx.blobs.delete_prefix(&format!("{}/{id}", part::INCOMING)).await?;
         }
     }
     Ok(())

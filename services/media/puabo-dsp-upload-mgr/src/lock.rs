@@ -1,4 +1,5 @@
-//! One writer an upload, so that the offset that is told is the offset that is.
+//! One writer an upload in this process, so that the offset that is told is the offset that is; [`crate::lease`] sees to the
+//! other processes.
 //!
 //! A connection that died may take minutes to be noticed, and its request holds the upload for as long. Whoever comes next
 //! therefore waits for a moment, then has the one before put away what it has, and goes on from there.
@@ -14,9 +15,9 @@ use uuid::Uuid;
 use crate::error::Error;
 
 /// How long a newcomer waits for the one before to end by itself: what is still on its way through a proxy arrives meanwhile.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 /// How long the one before may take to put away what it has.
-const GRACE: Duration = Duration::from_secs(5);
+pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
 /// The uploads that are being written in this process.
 #[derive(Debug, Default)]

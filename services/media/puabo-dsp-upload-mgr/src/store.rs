@@ -7,6 +7,7 @@ use nexus_kernel::{TenantId, Timestamp, UserId, params};
 use uuid::Uuid;
 
 use crate::metadata::Metadata;
+use crate::part::Chunk;
 use crate::upload::{StoredUpload, Upload, UploadState};
 
 /// Sorts after every id: a list without a cursor begins here.
@@ -23,6 +24,7 @@ impl FromRow for StoredUpload {
             owner: row.get("owner")?,
             metadata: Metadata { raw: row.get("metadata")?, filename: filename.clone(), title: row.get("title")? },
             cause: row.get("cause")?,
+            writer_until: row.get("writer_until")?,
             upload: Upload {
                 id: row.get("id")?,
                 filename,
@@ -95,12 +97,13 @@ pub(crate) async fn list(query: &mut impl Query, owner: UserId, page: &Page) -> 
         .await
 }
 
-/// Moves an upload's offset on, and lets it be checked once all is there; the upload as it is then, or nothing when it is not
-/// where it was.
+/// Moves an upload's offset on behind these chunks, and lets it be checked once all is there; the upload as it is then, or
+/// nothing when it is not where it was.
 pub(crate) async fn advance(
     tx: &mut Tx,
     upload: &Upload,
     reached: u64,
+    chunks: &[Chunk],
     expires: Timestamp,
 ) -> Result<Option<StoredUpload>, StoreError> {
     let state = if reached == upload.size { UploadState::Checking } else { UploadState::Receiving };
@@ -111,11 +114,91 @@ pub(crate) async fn advance(
             params![upload.id, bytes(upload.offset), bytes(reached), state.as_str(), expires],
         )
         .await?;
-    if moved == 1 { by_id(tx, upload.id).await } else { Ok(None) }
+    if moved == 0 {
+        return Ok(None);
+    }
+    for chunk in chunks {
+        put_chunk(tx, upload.id, chunk).await?;
+    }
+    by_id(tx, upload.id).await
+}
+
+async fn put_chunk(tx: &mut Tx, upload: Uuid, chunk: &Chunk) -> Result<u64, StoreError> {
+    tx.execute(
+        "INSERT INTO chunks (upload_id, tenant_id, begins, length, key) VALUES ($1, :tenant, $2, $3, $4)
+         ON CONFLICT (upload_id, begins) DO UPDATE SET length = $3, key = $4",
+        params![upload, bytes(chunk.begins), bytes(chunk.length), chunk.key.as_str()],
+    )
+    .await
+}
+
+impl FromRow for Chunk {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self { begins: row.get("begins")?, length: row.get("length")?, key: row.get("key")? })
+    }
+}
+
+/// What has arrived of an upload, from its beginning.
+pub(crate) async fn chunks(query: &mut impl Query, upload: Uuid) -> Result<Vec<Chunk>, StoreError> {
+    query
+        .query("SELECT * FROM chunks WHERE tenant_id = :tenant AND upload_id = $1 ORDER BY begins", params![upload])
+        .await
+}
+
+/// The blobs of an upload are gone.
+pub(crate) async fn forget_chunks(tx: &mut Tx, upload: Uuid) -> Result<u64, StoreError> {
+    tx.execute("DELETE FROM chunks WHERE tenant_id = :tenant AND upload_id = $1", params![upload]).await
+}
+
+/// Takes an upload for an instance, unless another one has it.
+pub(crate) async fn claim(
+    tx: &mut Tx,
+    id: Uuid,
+    writer: &str,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<u64, StoreError> {
+    tx.execute(
+        "UPDATE uploads SET writer = $2, writer_until = $4, wanted = FALSE
+         WHERE tenant_id = :tenant AND id = $1 AND (writer IS NULL OR writer = $2 OR writer_until <= $3)",
+        params![id, writer, now, until],
+    )
+    .await
+}
+
+/// Keeps an upload for longer; whether somebody else wants it, or nothing when it is not this instance's any more.
+pub(crate) async fn renew(tx: &mut Tx, id: Uuid, writer: &str, until: Timestamp) -> Result<Option<bool>, StoreError> {
+    let kept = tx
+        .execute(
+            "UPDATE uploads SET writer_until = $3 WHERE tenant_id = :tenant AND id = $1 AND writer = $2",
+            params![id, writer, until],
+        )
+        .await?;
+    if kept == 0 {
+        return Ok(None);
+    }
+    let Scalar(wanted) =
+        tx.query_one("SELECT wanted FROM uploads WHERE tenant_id = :tenant AND id = $1", params![id]).await?;
+    Ok(Some(wanted))
+}
+
+/// Asks the instance that has an upload to give it back.
+pub(crate) async fn want(tx: &mut Tx, id: Uuid) -> Result<u64, StoreError> {
+    tx.execute("UPDATE uploads SET wanted = TRUE WHERE tenant_id = :tenant AND id = $1", params![id]).await
+}
+
+/// Gives an upload back.
+pub(crate) async fn release(tx: &mut Tx, id: Uuid, writer: &str) -> Result<u64, StoreError> {
+    tx.execute(
+        "UPDATE uploads SET writer = NULL, writer_until = NULL WHERE tenant_id = :tenant AND id = $1 AND writer = $2",
+        params![id, writer],
+    )
+    .await
 }
 
 /// Removes an upload.
 pub(crate) async fn delete(tx: &mut Tx, id: Uuid) -> Result<u64, StoreError> {
+    forget_chunks(tx, id).await?;
     tx.execute("DELETE FROM uploads WHERE tenant_id = :tenant AND id = $1", params![id]).await
 }
 
@@ -157,14 +240,18 @@ pub(crate) async fn expired(
         .await
 }
 
-/// Removes an unfinished upload whose time is over; false when more of it arrived meanwhile.
+/// Removes an unfinished upload whose time is over; false when more of it arrived meanwhile, or arrives.
 pub(crate) async fn expire(tx: &mut Tx, id: Uuid, now: Timestamp) -> Result<bool, StoreError> {
     let gone = tx
         .execute(
-            "DELETE FROM uploads WHERE tenant_id = :tenant AND id = $1 AND state = 'receiving' AND expires_at <= $2",
+            "DELETE FROM uploads WHERE tenant_id = :tenant AND id = $1 AND state = 'receiving' AND expires_at <= $2
+                 AND (writer IS NULL OR writer_until <= $2)",
             params![id, now],
         )
         .await?;
+    if gone == 1 {
+        forget_chunks(tx, id).await?;
+    }
     Ok(gone == 1)
 }
 

@@ -15,8 +15,8 @@ use uuid::Uuid;
 use crate::error::Error;
 use crate::protocol::{self, METHOD_OVERRIDE};
 use crate::receive::{Incoming, Receivers, lifetime, receive};
-use crate::upload::{MAX_UNFINISHED, StoredUpload};
-use crate::{part, store};
+use crate::upload::{MAX_UNFINISHED, StoredUpload, UploadState};
+use crate::{lease, part, store};
 
 /// Where uploads are made; each one's address is below it.
 const FILES: &str = "/api/dsp/upload/files";
@@ -113,7 +113,7 @@ async fn create_upload_file(
     begin(&ctx, &stored).await?;
     let location = format!("{FILES}/{}", stored.upload.id);
     if protocol::has_part(&headers) {
-        let lock = ctx.state::<Receivers>().locks.acquire(stored.upload.id).await?;
+        let lock = lease::acquire(&ctx, stored.tenant, stored.upload.id).await?;
         stored = receive(&ctx, lock, stored, first).await?;
     }
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], protocol::progress(&stored)).into_response())
@@ -164,8 +164,17 @@ async fn head_upload_file(
 
 async fn describe(ctx: &Context, principal: &Principal, id: &str) -> Result<Response, Problem> {
     let id = own(ctx, principal, upload_id(id)?, "view").await?.upload.id;
-    let _lock = ctx.state::<Receivers>().locks.acquire(id).await?;
-    let stored = live(ctx, principal, id, "view").await?;
+    let receivers = ctx.state::<Receivers>();
+    let mut lock = receivers.locks.acquire(id).await?;
+    let mut stored = live(ctx, principal, id, "view").await?;
+    if stored.is_written() {
+        // By another instance, or by one that died.
+        drop(lock);
+        lock = lease::acquire(ctx, principal.tenant, id).await?;
+        stored = live(ctx, principal, id, "view").await?;
+        lease::release(ctx, principal.tenant, id, &receivers.owner).await?;
+    }
+    drop(lock);
     Ok((StatusCode::OK, protocol::description(&stored)).into_response())
 }
 
@@ -218,18 +227,30 @@ async fn append(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    let id = live(ctx, principal, upload_id(id)?, "write").await?.upload.id;
+    let mut stored = live(ctx, principal, upload_id(id)?, "write").await?;
     if !protocol::has_part(headers) {
         return Err(Error::WrongType.into());
     }
     let (offset, checksum) = (protocol::offset(headers)?, protocol::checksum(headers)?);
-    let lock = ctx.state::<Receivers>().locks.acquire(id).await?;
-    let mut stored = live(ctx, principal, id, "write").await?;
-    let missing = stored.check_part(offset, protocol::length(headers))?;
-    if missing > 0 {
-        stored = receive(ctx, lock, stored, Incoming { body, checksum }).await?;
+    if stored.upload.state == UploadState::Receiving {
+        let (tenant, id) = (stored.tenant, stored.upload.id);
+        let lock = lease::acquire(ctx, tenant, id).await?;
+        stored = match live(ctx, principal, id, "write").await {
+            Ok(now) if now.check_part(offset, protocol::length(headers)).is_ok_and(|missing| missing > 0) => {
+                return Ok(appended(&receive(ctx, lock, now, Incoming { body, checksum }).await?));
+            }
+            now => {
+                lease::release(ctx, tenant, id, &ctx.state::<Receivers>().owner).await?;
+                now?
+            }
+        };
     }
-    Ok((StatusCode::NO_CONTENT, protocol::progress(&stored)).into_response())
+    stored.check_part(offset, protocol::length(headers))?;
+    Ok(appended(&stored))
+}
+
+fn appended(stored: &StoredUpload) -> Response {
+    (StatusCode::NO_CONTENT, protocol::progress(stored)).into_response()
 }
 
 /// Ends an upload and removes what has arrived (tus termination).
@@ -262,14 +283,23 @@ async fn delete_upload_file(
 }
 
 async fn terminate(ctx: &Context, principal: &Principal, id: &str) -> Result<Response, Problem> {
-    let id = own(ctx, principal, upload_id(id)?, "delete").await?.upload.id;
-    let _lock = ctx.state::<Receivers>().locks.acquire(id).await?;
-    own(ctx, principal, id, "delete").await?.check_deletable()?;
+    let stored = own(ctx, principal, upload_id(id)?, "delete").await?;
+    stored.check_deletable()?;
+    let id = stored.upload.id;
+    let _lock = lease::acquire(ctx, principal.tenant, id).await?;
+    if let Err(problem) = deletable(ctx, principal, id).await {
+        lease::release(ctx, principal.tenant, id, &ctx.state::<Receivers>().owner).await?;
+        return Err(problem);
+    }
     let mut tx = ctx.store.begin(principal.tenant).await?;
     store::delete(&mut tx, id).await?;
     tx.commit().await?;
-    part::remove(ctx, id).await.map_err(Error::File)?;
+    part::remove(ctx, id).await.map_err(Error::Blob)?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn deletable(ctx: &Context, principal: &Principal, id: Uuid) -> Result<(), Problem> {
+    Ok(own(ctx, principal, id, "delete").await?.check_deletable()?)
 }
 
 /// Does what `X-HTTP-Method-Override` names, for clients that can send nothing but GET and POST (tus core).

@@ -81,6 +81,8 @@ pub(crate) struct StoredUpload {
     pub(crate) metadata: Metadata,
     /// The trace of the request that began it: what becomes of the upload belongs to it.
     pub(crate) cause: Cause,
+    /// Until when an instance of the service has it for itself; absent when none has.
+    pub(crate) writer_until: Option<Timestamp>,
     pub(crate) upload: Upload,
 }
 
@@ -105,12 +107,17 @@ impl StoredUpload {
             created_at: now,
             expires_at: Some(ends),
         };
-        Self { tenant: by.tenant, owner: by.user, metadata, cause: Cause::current(), upload }
+        Self { tenant: by.tenant, owner: by.user, metadata, cause: Cause::current(), writer_until: None, upload }
     }
 
     /// What policies see of it.
     pub(crate) fn resource(&self) -> Resource {
         Resource::new("Upload", self.upload.id).tenant(self.tenant).owner(self.owner)
+    }
+
+    /// Whether some instance of the service writes to it, or died while it did.
+    pub(crate) fn is_written(&self) -> bool {
+        self.upload.state == UploadState::Receiving && self.writer_until.is_some()
     }
 
     /// Whether its time is over.

@@ -12,13 +12,19 @@ pub(crate) async fn progressed(tx: &mut Tx, stored: &StoredJob, progress: f64) -
 }
 
 /// The job's renditions can be played.
-pub(crate) async fn succeeded(tx: &mut Tx, stored: &StoredJob, product: &Product) -> Result<(), StoreError> {
+pub(crate) async fn succeeded(
+    tx: &mut Tx,
+    stored: &StoredJob,
+    rendition: &str,
+    product: &Product,
+) -> Result<(), StoreError> {
     tx.publish(&JobSucceeded {
         job_id: stored.job.id,
         content_id: stored.job.content_id,
         duration_ms: u64::try_from(product.duration.as_millis()).unwrap_or(u64::MAX),
         width: product.size.map(|(width, _)| width),
         height: product.size.map(|(_, height)| height),
+        rendition: rendition.to_owned(),
     })
     .await
 }

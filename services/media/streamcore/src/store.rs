@@ -115,7 +115,7 @@ pub(crate) async fn claim(
     Ok(taken == 1)
 }
 
-/// Keeps a running job for longer and notes how far it is; false when it is no longer this process's.
+/// Keeps a running job for longer and notes how far it is; false when it is no longer this attempt's.
 pub(crate) async fn renew(
     tx: &mut Tx,
     id: JobId,
@@ -133,7 +133,7 @@ pub(crate) async fn renew(
     Ok(kept == 1)
 }
 
-/// Notes what a running job made; false when it is no longer this process's.
+/// Notes what a running job made; false when it is no longer this attempt's.
 pub(crate) async fn succeed(
     tx: &mut Tx,
     id: JobId,
@@ -152,7 +152,7 @@ pub(crate) async fn succeed(
     Ok(ended == 1)
 }
 
-/// Ends a running job that will not be tried again by itself; false when it is no longer this process's.
+/// Ends a running job that will not be tried again by itself; false when it is no longer this attempt's.
 pub(crate) async fn fail(
     tx: &mut Tx,
     id: JobId,
@@ -172,7 +172,7 @@ pub(crate) async fn fail(
     Ok(ended == 1)
 }
 
-/// Puts a running job back into the queue; false when it is no longer this process's.
+/// Puts a running job back into the queue; false when it is no longer this attempt's.
 pub(crate) async fn requeue(tx: &mut Tx, id: JobId, owner: &str, error: &str) -> Result<bool, StoreError> {
     let waiting = tx
         .execute(
@@ -184,7 +184,7 @@ pub(crate) async fn requeue(tx: &mut Tx, id: JobId, owner: &str, error: &str) ->
     Ok(waiting == 1)
 }
 
-/// Puts back what this process still has, as if it had never taken it.
+/// Puts back what this attempt still has, as if it had never been made.
 pub(crate) async fn give_back(tx: &mut Tx, owner: &str) -> Result<u64, StoreError> {
     tx.execute(
         "UPDATE jobs SET state = 'queued', progress = 0, attempts = attempts - 1, lease_owner = NULL, lease_until = NULL
@@ -198,7 +198,7 @@ pub(crate) async fn give_back(tx: &mut Tx, owner: &str) -> Result<u64, StoreErro
 #[derive(Debug)]
 pub(crate) struct Abandoned {
     pub(crate) stored: StoredJob,
-    /// The process that fell silent.
+    /// The attempt that fell silent.
     pub(crate) owner: String,
 }
 
@@ -215,10 +215,11 @@ pub(crate) async fn abandoned(query: &mut impl Query, now: Timestamp) -> Result<
         .await
 }
 
-/// Whether a job runs, whatever its tenant and its process.
-pub(crate) async fn is_running(query: &mut impl Query, id: &str) -> Result<bool, StoreError> {
-    let found: Option<StoredJob> =
-        query.query_optional("SELECT * FROM jobs WHERE id = $1 AND state = 'running'", params![id]).await?;
+/// Whether an attempt runs, whatever its tenant and its process.
+pub(crate) async fn is_running(query: &mut impl Query, attempt: &str) -> Result<bool, StoreError> {
+    let found: Option<StoredJob> = query
+        .query_optional("SELECT * FROM jobs WHERE state = 'running' AND lease_owner = $1", params![attempt])
+        .await?;
     Ok(found.is_some())
 }
 

@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use futures::TryStreamExt;
-use nexus_contracts::streamcore::{MASTER_PLAYLIST, output_prefix};
+use futures::{StreamExt, TryStreamExt};
+use nexus_contracts::streamcore::MASTER_PLAYLIST;
 use nexus_kernel::Context;
 use nexus_kernel::blobs::BlobError;
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
-use tokio_util::io::ReaderStream;
 
 use crate::encode::{self, SOUND};
 use crate::failure::Failure;
@@ -27,6 +26,8 @@ const PROBE_LIMIT: Duration = Duration::from_mins(1);
 const STILL_LIMIT: Duration = Duration::from_mins(2);
 /// The share of the work that encoding is; the rest is stills and storing.
 const ENCODING_SHARE: f64 = 0.95;
+/// How many files are stored at once.
+const AT_ONCE: usize = 8;
 
 /// What a job made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,11 +38,12 @@ pub(crate) struct Product {
     pub(crate) ladder: Vec<LadderRung>,
 }
 
-/// Does the job's work in `folder`, which is empty and the caller's to remove.
+/// Does the job's work in `folder`, which is empty and the caller's to remove, and stores what it makes below `prefix`.
 pub(crate) async fn transcode(
     ctx: &Context,
     job: &StoredJob,
     folder: &Path,
+    prefix: &str,
     done: &watch::Sender<f64>,
 ) -> Result<Product, Failure> {
     let file = fetch(ctx, &job.source_key, folder).await?;
@@ -54,7 +56,11 @@ pub(crate) async fn transcode(
     let master = package::master(&pictures, rate, sound.as_ref());
     tokio::fs::write(output.join(MASTER_PLAYLIST), master).await?;
     draw(ctx, &pictures, &output, folder).await?;
-    store(ctx, job, &output).await?;
+    if file.starts_with(folder) {
+        // The copy made room for nothing else until now.
+        tokio::fs::remove_file(&file).await?;
+    }
+    store(ctx, prefix, &output).await?;
     let tracks = pictures.iter().map(|(_, track)| track).chain(&sound);
     Ok(Product {
         duration: tracks.map(|track| track.duration).max().unwrap_or_default(),
@@ -68,7 +74,7 @@ pub(crate) async fn transcode(
 
 /// The source as a file: the blob itself where the store is a folder, else a copy.
 async fn fetch(ctx: &Context, key: &str, folder: &Path) -> Result<PathBuf, Failure> {
-    ctx.blobs.size(key).await.map_err(|error| match error {
+    let size = ctx.blobs.size(key).await.map_err(|error| match error {
         BlobError::NotFound(_) => Failure::input("the source file is not there any more; upload it again"),
         other => other.into(),
     })?;
@@ -78,11 +84,13 @@ async fn fetch(ctx: &Context, key: &str, folder: &Path) -> Result<PathBuf, Failu
     let path = folder.join("source");
     let mut file = tokio::fs::File::create(&path).await?;
     let mut content = ctx.blobs.get_stream(key, None).await?;
+    let mut fetched = 0;
     while let Some(bytes) = content.try_next().await? {
         file.write_all(&bytes).await?;
+        fetched += bytes.len() as u64;
     }
     file.flush().await?;
-    Ok(path)
+    if fetched == size { Ok(path) } else { Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()) }
 }
 
 async fn describe(ctx: &Context, file: &Path) -> Result<Source, Failure> {
@@ -161,10 +169,10 @@ async fn draw(ctx: &Context, pictures: &[(Rung, Track)], output: &Path, folder: 
     Ok(())
 }
 
-/// Stores every file below the output folder; the master playlist last, so that where it is, all is.
-async fn store(ctx: &Context, job: &StoredJob, output: &Path) -> Result<(), Failure> {
-    let prefix = output_prefix(job.tenant, job.job.content_id);
-    let mut folders = vec![(output.to_owned(), prefix.clone())];
+/// Moves every file below the output folder into the blob store; the master playlist last, so that where it is, all is.
+async fn store(ctx: &Context, prefix: &str, output: &Path) -> Result<(), Failure> {
+    let mut files = Vec::new();
+    let mut folders = vec![(output.to_owned(), prefix.to_owned())];
     while let Some((folder, below)) = folders.pop() {
         let mut entries = tokio::fs::read_dir(&folder).await?;
         while let Some(entry) = entries.next_entry().await? {
@@ -173,15 +181,16 @@ async fn store(ctx: &Context, job: &StoredJob, output: &Path) -> Result<(), Fail
             if entry.file_type().await?.is_dir() {
                 folders.push((entry.path(), key));
             } else if name != MASTER_PLAYLIST {
-                store_file(ctx, &entry.path(), &key).await?;
+                files.push((entry.path(), key));
             }
         }
     }
-    store_file(ctx, &output.join(MASTER_PLAYLIST), &format!("{prefix}/{MASTER_PLAYLIST}")).await
+    // A bucket is far away: several files are on their way at once.
+    let storing = futures::stream::iter(files).map(|(path, key)| store_file(ctx, path, key)).buffer_unordered(AT_ONCE);
+    storing.try_collect::<()>().await?;
+    store_file(ctx, output.join(MASTER_PLAYLIST), format!("{prefix}/{MASTER_PLAYLIST}")).await
 }
 
-async fn store_file(ctx: &Context, path: &Path, key: &str) -> Result<(), Failure> {
-    let file = tokio::fs::File::open(path).await?;
-    ctx.blobs.put_stream(key, ReaderStream::with_capacity(file, 256 << 10), None).await?;
-    Ok(())
+async fn store_file(ctx: &Context, path: PathBuf, key: String) -> Result<(), Failure> {
+    Ok(ctx.blobs.put_file(&key, &path).await?)
 }

@@ -1,5 +1,8 @@
 //! The part of an address that says who may use it: `public`, or a token that is signed and expires.
 //!
+//! `public` is for everybody and always the same. `public-<version>` is one publication: the address of a film's files changes
+//! with each, so that caches that many people share never have what was taken back under an address that works again.
+//!
 //! A token is `<audience>.<expiry>.<signature>`: whom it was given to, until when in seconds since 1970, and the HMAC-SHA-256
 //! (RFC 2104) of both with the content's id, in base64url. Players pass it on by themselves, as it is part of the path.
 
@@ -44,6 +47,11 @@ impl Audience {
 pub(crate) enum Access {
     /// By everybody.
     Public,
+    /// By everybody, as long as it is published as it was at this moment.
+    Published {
+        /// When that was.
+        at: Timestamp,
+    },
     /// By whom it was given to.
     Signed {
         /// Whom that is.
@@ -58,6 +66,10 @@ impl Access {
     pub(crate) fn verify(text: &str, content: ContentId, secret: &[u8], now: Timestamp) -> Result<Self, Error> {
         if text == PUBLIC {
             return Ok(Self::Public);
+        }
+        if let Some(version) = text.strip_prefix(PUBLIC).and_then(|rest| rest.strip_prefix('-')) {
+            let micros = i64::from_str_radix(version, 16).map_err(|_| Error::NotFound)?;
+            return Ok(Self::Published { at: Timestamp::from_micros(micros) });
         }
         let mut parts = text.splitn(3, '.');
         let (Some(letter), Some(expiry), Some(signature)) = (parts.next(), parts.next(), parts.next()) else {
@@ -74,7 +86,11 @@ impl Access {
 
     /// The access as it stands in an address of this content.
     pub(crate) fn sign(self, content: ContentId, secret: &[u8]) -> String {
-        let Self::Signed { audience, expires_at } = self else { return PUBLIC.to_owned() };
+        let (audience, expires_at) = match self {
+            Self::Public => return PUBLIC.to_owned(),
+            Self::Published { at } => return format!("{PUBLIC}-{:x}", at.as_micros()),
+            Self::Signed { audience, expires_at } => (audience, expires_at),
+        };
         let (letter, expiry) = (audience.letter(), expires_at.as_seconds().to_string());
         let signature = mac(secret, content, letter, &expiry).finalize().into_bytes();
         format!("{letter}.{expiry}.{}", URL_SAFE_NO_PAD.encode(signature))
@@ -113,6 +129,11 @@ mod tests {
             assert!(matches!(Access::verify(&token, content(1), SECRET, late), Err(Error::Expired)));
         }
         assert_eq!(Access::verify("public", content(1), SECRET, NOW).unwrap(), Access::Public);
+        let published = Access::Published { at: NOW };
+        assert_eq!(Access::verify(&published.sign(content(1), SECRET), content(1), SECRET, NOW).unwrap(), published);
+        for made_up in ["public-", "public-x", "public-1.2", "public-ffffffffffffffffffff"] {
+            assert!(matches!(Access::verify(made_up, content(1), SECRET, NOW), Err(Error::NotFound)), "{made_up}");
+        }
     }
 
     #[test]
@@ -141,7 +162,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_made_up_is_accepted(text in "\\PC{0,80}") {
-            prop_assume!(text != PUBLIC);
+            prop_assume!(!text.starts_with(PUBLIC));
             prop_assert!(Access::verify(&text, content(1), SECRET, NOW).is_err());
         }
     }

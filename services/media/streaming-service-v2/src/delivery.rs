@@ -2,15 +2,19 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use nexus_contracts::content_management::ContentFacts;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use nexus_kernel::extract::header_text;
 use nexus_kernel::{Context, Problem};
 
 use crate::access::Access;
 use crate::error::Error;
+use crate::facts::Known;
 use crate::file::{Kind, MediaFile};
 use crate::range::{Extent, extent};
+
+/// What caches with an interface for it forget together: `Surrogate-Key` of Fastly and Varnish, `Cache-Tag` of Cloudflare.
+const SURROGATE_KEYS: [HeaderName; 2] =
+    [HeaderName::from_static("surrogate-key"), HeaderName::from_static("cache-tag")];
 
 /// How a file is asked for.
 #[derive(Debug)]
@@ -23,16 +27,20 @@ pub(crate) struct Asked<'a> {
 /// The reply with a file.
 pub(crate) async fn deliver(
     ctx: &Context,
-    facts: &ContentFacts,
+    known: &Known,
     file: &MediaFile,
     asked: Asked<'_>,
 ) -> Result<Response, Problem> {
-    let key = file.key(facts.tenant, facts.id);
+    let key = file.key(known.facts.tenant, known.facts.id, &known.rendition);
     let size = ctx.blobs.size(&key).await.map_err(Error::from)?;
-    let etag = etag(facts, size);
+    let etag = etag(known, size);
     let mut headers = HeaderMap::new();
     headers.insert(header::ETAG, etag.clone());
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control(file.kind, asked.access)));
+    if matches!(asked.access, Access::Published { .. }) {
+        let key = text(&format!("content-{}", known.facts.id));
+        headers.extend(SURROGATE_KEYS.map(|name| (name, key.clone())));
+    }
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     if names(asked.headers.get(header::IF_NONE_MATCH), &etag) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
@@ -55,10 +63,14 @@ pub(crate) async fn deliver(
     Ok((status, headers, body).into_response())
 }
 
-/// A file of ready content never changes: its size and its item tell it from every other at the same address.
-fn etag(facts: &ContentFacts, size: u64) -> HeaderValue {
-    HeaderValue::try_from(format!("\"{size:x}-{}\"", facts.id))
-        .expect("an id and hexadecimal digits are a header value")
+/// A file of ready content never changes: its size, its item and who made it tell it from every other at the same address.
+fn etag(known: &Known, size: u64) -> HeaderValue {
+    let made_by = if known.rendition.is_empty() { known.facts.id.to_string() } else { known.rendition.clone() };
+    text(&format!("\"{size:x}-{made_by}\""))
+}
+
+fn text(value: &str) -> HeaderValue {
+    HeaderValue::try_from(value).expect("ids, digits and signs are a header value")
 }
 
 /// Which bytes are asked for. A range counts for GET alone (section 14.2), and only of the file that `If-Range` means.
@@ -76,7 +88,7 @@ fn unsatisfiable(error: Error, size: u64) -> Response {
 }
 
 fn content_range(range: &str) -> HeaderValue {
-    HeaderValue::try_from(format!("bytes {range}")).expect("digits and signs are a header value")
+    text(&format!("bytes {range}"))
 }
 
 /// Whether an `If-None-Match` names this version; weak tags compare as strong ones (section 13.1.2).
@@ -85,9 +97,14 @@ fn names(header: Option<&HeaderValue>, etag: &HeaderValue) -> bool {
     listed.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == etag)
 }
 
-/// How long copies may be used. Nothing is for caches that people share: they would go on serving what was taken back.
+/// How long copies may be used (docs/adr/0011). Caches that people share have only what belongs to one publication, and ask
+/// again soon: a playlist, without which nobody begins to play, after seconds, and a piece of a film after a minute.
 fn cache_control(kind: Kind, access: Access) -> &'static str {
     match (access, kind) {
+        (Access::Published { .. }, Kind::Initialisation | Kind::Segment) => {
+            "public, max-age=31536000, s-maxage=60, immutable"
+        }
+        (Access::Published { .. }, Kind::Playlist | Kind::Picture) => "public, max-age=0, s-maxage=5, must-revalidate",
         (Access::Public, Kind::Initialisation | Kind::Segment) => "private, max-age=31536000, immutable",
         (Access::Public, Kind::Playlist | Kind::Picture) => "private, no-cache",
         (Access::Signed { .. }, Kind::Initialisation | Kind::Segment) => "private, max-age=300, immutable",

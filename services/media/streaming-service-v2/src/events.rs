@@ -26,6 +26,7 @@ pub(crate) async fn on_deleted(ctx: &Context, tx: &mut Tx, event: Delivery<Conte
     let content = event.data.content_id;
     ctx.state::<Facts>().forget(content).await;
     store::drop_untried(tx, content).await?;
+    store::drop_rendition(tx, content).await?;
     add(ctx, tx, content, Task::Remove).await
 }
 
@@ -51,6 +52,9 @@ pub(crate) async fn on_progressed(ctx: &Context, tx: &mut Tx, event: Delivery<Jo
 /// An item can be played.
 pub(crate) async fn on_succeeded(ctx: &Context, tx: &mut Tx, event: Delivery<JobSucceeded>) -> Result<(), Problem> {
     let job = event.data;
+    // Before anybody hears that it plays.
+    store::set_rendition(tx, job.content_id, &job.rendition).await?;
+    ctx.state::<Facts>().forget(job.content_id).await;
     let report = MediaReport::Ready { duration_ms: job.duration_ms, width: job.width, height: job.height };
     add(ctx, tx, job.content_id, Task::Report { report }).await
 }

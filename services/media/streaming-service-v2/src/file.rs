@@ -1,7 +1,7 @@
 //! The files that streamcore makes, by their names. Whatever has another name is not there, so that no path leads out.
 
 use nexus_contracts::content_management::ContentId;
-use nexus_contracts::streamcore::{MASTER_PLAYLIST, output_prefix};
+use nexus_contracts::streamcore::{MASTER_PLAYLIST, rendition_prefix};
 use nexus_kernel::TenantId;
 
 /// The most digits that a number in a name has.
@@ -59,8 +59,8 @@ impl MediaFile {
     }
 
     /// Its key in the blob store.
-    pub(crate) fn key(&self, tenant: TenantId, content: ContentId) -> String {
-        format!("{}/{}", output_prefix(tenant, content), self.path)
+    pub(crate) fn key(&self, tenant: TenantId, content: ContentId, rendition: &str) -> String {
+        format!("{}/{}", rendition_prefix(tenant, content, rendition), self.path)
     }
 }
 

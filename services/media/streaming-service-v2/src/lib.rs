@@ -22,9 +22,11 @@ use nexus_contracts::streamcore::{JobFailed, JobProgressed, JobSucceeded};
 use nexus_kernel::store::Migration;
 use nexus_kernel::{Job, Service};
 
-const MIGRATIONS: &[Migration] =
-    &[Migration::new(1, "streaming", include_str!("../migrations/0001_streaming.sqlite.sql"))
-        .postgres(include_str!("../migrations/0001_streaming.postgres.sql"))];
+const MIGRATIONS: &[Migration] = &[
+    Migration::new(1, "streaming", include_str!("../migrations/0001_streaming.sqlite.sql"))
+        .postgres(include_str!("../migrations/0001_streaming.postgres.sql")),
+    Migration::new(2, "renditions", include_str!("../migrations/0002_renditions.sql")),
+];
 
 /// The service's definition.
 pub fn service() -> Service {

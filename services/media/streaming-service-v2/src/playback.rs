@@ -28,7 +28,7 @@ pub(crate) fn grant(ctx: &Context, facts: &ContentFacts, asker: Option<&Principa
     let asker = asker.filter(|person| person.tenant == facts.tenant);
     let resource = resource(facts);
     if ctx.allows(None, "play", &resource)? {
-        return Ok(Access::Public);
+        return Ok(facts.published_at.map_or(Access::Public, |at| Access::Published { at }));
     }
     let expires_at = expiry(ctx.clock.now(), facts.duration_ms);
     if ctx.allows(asker, "preview", &resource)? {
@@ -44,6 +44,7 @@ pub(crate) fn grant(ctx: &Context, facts: &ContentFacts, asker: Option<&Principa
 pub(crate) fn check(ctx: &Context, facts: &ContentFacts, access: Access) -> Result<(), Problem> {
     let good = match access {
         Access::Public => ctx.allows(None, "play", &resource(facts))?,
+        Access::Published { at } => facts.published_at == Some(at) && ctx.allows(None, "play", &resource(facts))?,
         Access::Signed { audience: Audience::Makers, .. } => true,
         Access::Signed { audience: Audience::Members, .. } => is_for_members(facts),
     };
@@ -75,7 +76,7 @@ pub(crate) fn addresses(facts: &ContentFacts, access: Access, secret: &[u8]) -> 
         poster_url: format!("{base}/poster.jpg"),
         duration_ms: facts.duration_ms.unwrap_or(0),
         expires_at: match access {
-            Access::Public => None,
+            Access::Public | Access::Published { .. } => None,
             Access::Signed { expires_at, .. } => Some(expires_at),
         },
     }

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use crate::access::Access;
 use crate::delivery::{Asked, deliver};
 use crate::error::Error;
-use crate::facts::Facts;
+use crate::facts::{Facts, Known};
 use crate::file::MediaFile;
 use crate::playback;
 use crate::signing_key::SigningKey;
@@ -50,7 +50,7 @@ async fn get_playback(
     MaybePrincipal(asker): MaybePrincipal,
     Path(content): Path<String>,
 ) -> Result<impl IntoResponse, Problem> {
-    let facts = ctx.state::<Facts>().fresh(&ctx, content_id(&content)?).await?;
+    let facts = ctx.state::<Facts>().fresh(&ctx, content_id(&content)?).await?.facts;
     let access = playback::grant(&ctx, &facts, asker.as_ref())?;
     playback::check_ready(&facts)?;
     let key = ctx.state::<SigningKey>();
@@ -66,7 +66,7 @@ async fn get_playback(
     tag = "streaming-service-v2",
     params(
         ("content_id" = ContentId, Path, description = "The item's id"),
-        ("access" = String, Path, description = "`public`, or what a signed address has in this place"),
+        ("access" = String, Path, description = "`public`, `public-` and the version, or what a signed address has in this place"),
         ("file" = String, Path, description = "`master.m3u8` or `poster.jpg`"),
         ("Range" = Option<String>, Header, description = "One range of bytes"),
         ("If-Range" = Option<String>, Header, description = "The `ETag` of the version that the range is of"),
@@ -92,7 +92,7 @@ async fn get_stream_file(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let file = MediaFile::top(&file).ok_or(Error::NoFile)?;
-    serve(&ctx, &content, &access, &file, &method, &headers).await
+    Ok(uncached_unless_found(serve(&ctx, &content, &access, &file, &method, &headers).await))
 }
 
 /// A rendition's playlist (`index.m3u8`), its initialisation (`init.mp4`) or a segment, or a thumbnail. `HEAD` works as well.
@@ -103,7 +103,7 @@ async fn get_stream_file(
     tag = "streaming-service-v2",
     params(
         ("content_id" = ContentId, Path, description = "The item's id"),
-        ("access" = String, Path, description = "`public`, or what a signed address has in this place"),
+        ("access" = String, Path, description = "`public`, `public-` and the version, or what a signed address has in this place"),
         ("rendition" = String, Path, description = "As the multivariant playlist names it: `720p`, `audio`; or `thumbs`"),
         ("file" = String, Path, description = "`index.m3u8`, `init.mp4`, `00000.m4s`; of `thumbs` `1.jpg` to `4.jpg`"),
         ("Range" = Option<String>, Header, description = "One range of bytes"),
@@ -132,7 +132,7 @@ async fn get_rendition_file(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let file = MediaFile::below(&rendition, &file).ok_or(Error::NoFile)?;
-    serve(&ctx, &content, &access, &file, &method, &headers).await
+    Ok(uncached_unless_found(serve(&ctx, &content, &access, &file, &method, &headers).await))
 }
 
 async fn serve(
@@ -146,10 +146,24 @@ async fn serve(
     let content = content_id(content)?;
     let key = ctx.state::<SigningKey>();
     let access = Access::verify(access, content, key.secret(ctx).await?, ctx.clock.now())?;
-    let facts = ctx.state::<Facts>().recent(ctx, content).await?;
-    playback::check(ctx, &facts, access)?;
-    playback::check_ready(&facts).map_err(|_| Error::NoFile)?;
-    deliver(ctx, &facts, file, Asked { method, headers, access }).await
+    let facts = ctx.state::<Facts>();
+    let mut known = facts.recent(ctx, content).await?;
+    if playable(ctx, &known, access).is_err() {
+        // Another instance of the service may have given out the address just now.
+        known = facts.fresh(ctx, content).await?;
+        playable(ctx, &known, access)?;
+    }
+    deliver(ctx, &known, file, Asked { method, headers, access }).await
+}
+
+fn playable(ctx: &Context, known: &Known, access: Access) -> Result<(), Problem> {
+    playback::check(ctx, &known.facts, access)?;
+    Ok(playback::check_ready(&known.facts).map_err(|_| Error::NoFile)?)
+}
+
+/// A refusal is for this moment: a cache that kept it would still refuse what is published next.
+fn uncached_unless_found(served: Result<Response, Problem>) -> Response {
+    served.unwrap_or_else(|problem| ([(header::CACHE_CONTROL, "no-store")], problem).into_response())
 }
 
 /// What is not an id names nothing.

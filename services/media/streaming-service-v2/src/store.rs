@@ -85,6 +85,28 @@ pub(crate) async fn drop_untried_progress(tx: &mut Tx, content: ContentId) -> Re
     .await
 }
 
+/// Notes which attempt's renditions of an item count.
+pub(crate) async fn set_rendition(tx: &mut Tx, content: ContentId, rendition: &str) -> Result<u64, StoreError> {
+    tx.execute(
+        "INSERT INTO renditions (content_id, tenant_id, rendition) VALUES ($1, :tenant, $2)
+         ON CONFLICT (content_id) DO UPDATE SET rendition = $2",
+        params![content, rendition],
+    )
+    .await
+}
+
+/// Which attempt's renditions of an item count, whatever its tenant; empty when none has a name.
+pub(crate) async fn rendition(query: &mut impl Query, content: ContentId) -> Result<String, StoreError> {
+    let found: Option<Scalar<String>> =
+        query.query_optional("SELECT rendition FROM renditions WHERE content_id = $1", params![content]).await?;
+    Ok(found.map(|Scalar(rendition)| rendition).unwrap_or_default())
+}
+
+/// The item is gone.
+pub(crate) async fn drop_rendition(tx: &mut Tx, content: ContentId) -> Result<u64, StoreError> {
+    tx.execute("DELETE FROM renditions WHERE tenant_id = :tenant AND content_id = $1", params![content]).await
+}
+
 /// The secret behind signed addresses; made at the first call, by whichever instance is first.
 pub(crate) async fn signing_secret(ctx: &Context) -> Result<String, StoreError> {
     let mut tx = ctx.store.begin(Scope::System).await?;

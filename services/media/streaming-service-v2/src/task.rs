@@ -88,7 +88,7 @@ async fn attempt(ctx: &Context, queued: Queued) -> Result<(), Problem> {
     }
     tx.commit().await?;
     let span = tracing::info_span!("call", service = ctx.service, content = %queued.content, kind = queued.task.kind());
-    let called = queued.cause.resume(span, call(ctx, &queued)).await;
+    let called = Box::pin(queued.cause.resume(span, call(ctx, &queued))).await;
     let mut tx = ctx.store.begin(queued.tenant).await?;
     match called {
         Ok(()) => store::done(&mut tx, queued.number).await?,

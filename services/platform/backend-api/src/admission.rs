@@ -1,17 +1,14 @@
 //! Decides whether a request may go on: its head's size, its address's and its person's allowance, its token.
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
-use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode};
+use axum::extract::Request;
+use http::{HeaderMap, Method, StatusCode, Uri};
 use nexus_kernel::auth::bearer;
 use nexus_kernel::registry::Access;
-use nexus_kernel::{Context, Principal, Problem};
+use nexus_kernel::{Principal, Problem};
 
 use crate::client::Client;
+use crate::front::Front;
 use crate::rate::{self, Allowance};
-use crate::revocation::Revocations;
 use crate::way::Way;
 
 /// The longest request target, in bytes.
@@ -22,52 +19,56 @@ const MAX_HEADERS: usize = 16 << 10;
 const METHODS: [Method; 7] =
     [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
-/// The layer. What went before put the request's [`Way`] into its extensions.
-pub(crate) async fn admit(State(context): State<Context>, request: Request, next: Next) -> Response {
-    let (mut parts, body) = request.into_parts();
-    let client = Client::of(&parts.extensions, &parts.headers, &context.config.gateway.trusted_proxies);
-    let mut allowance = Allowance::default();
-    let mut response = match examine(&context, &client, &mut allowance, &parts).await {
-        Ok(()) => {
-            parts.extensions.insert(client);
-            next.run(Request::from_parts(parts, body)).await
-        }
-        Err(problem) => problem.into_response(),
-    };
-    allowance.tell(response.headers_mut());
-    response
+/// What decides: all of a request but its body.
+#[derive(Clone, Copy)]
+pub(crate) struct Head<'a> {
+    method: &'a Method,
+    uri: &'a Uri,
+    headers: &'a HeaderMap,
 }
 
-async fn examine(context: &Context, client: &Client, allowance: &mut Allowance, parts: &Parts) -> Result<(), Problem> {
-    let way = *parts.extensions.get::<Way>().unwrap_or(&Way::Nothing);
-    let signs_in = rate::signs_in(&parts.method, parts.uri.path());
-    // A watcher asks often, and this answer costs nothing.
-    if parts.uri.path() != "/health/live" {
-        allowance.count_client(context, client, signs_in).await?;
+impl<'a> Head<'a> {
+    pub(crate) fn of(request: &'a Request) -> Self {
+        Self { method: request.method(), uri: request.uri(), headers: request.headers() }
     }
-    head(parts)?;
+}
+
+/// Lets the request go on, or says why not.
+pub(crate) async fn examine(
+    front: &Front,
+    client: &Client,
+    way: Way,
+    allowance: &mut Allowance,
+    request: Head<'_>,
+) -> Result<(), Problem> {
+    let signs_in = rate::signs_in(request.method, request.uri.path());
+    // A watcher asks often, and this answer costs nothing.
+    if request.uri.path() != "/health/live" {
+        allowance.count_client(front, client, signs_in).await?;
+    }
+    check(request)?;
     if let Way::Refused(why) = way {
         return Err(Problem::bad_request("invalid-path", format!("this path is not taken: {why}")));
     }
     // Asking what a route can do needs no token, and can't send one from a browser.
-    if way.access() == Access::Public || parts.method == Method::OPTIONS {
+    if way.access() == Access::Public || request.method == Method::OPTIONS {
         return Ok(());
     }
     // Whoever signs in or refreshes may still hold a token that has ended: it must not stand in the way.
     if signs_in && way.access() == Access::Partial {
         return Ok(());
     }
-    if let Some(principal) = person(context, way.access(), &parts.headers).await? {
-        allowance.count_principal(context, &principal).await?;
+    if let Some(principal) = person(front, way.access(), request.headers).await? {
+        allowance.count_principal(front, &principal).await?;
     }
     Ok(())
 }
 
-async fn person(context: &Context, access: Access, headers: &HeaderMap) -> Result<Option<Principal>, Problem> {
+async fn person(front: &Front, access: Access, headers: &HeaderMap) -> Result<Option<Principal>, Problem> {
     match bearer(headers)? {
         Some(token) => {
-            let principal = context.tokens.verify(token).await?;
-            context.state::<Revocations>().check(context, &principal).await?;
+            let principal = front.context.tokens.verify(token).await?;
+            front.revocations.check(&front.context, &principal).await?;
             Ok(Some(principal))
         }
         None if access == Access::Partial => Ok(None),
@@ -75,13 +76,13 @@ async fn person(context: &Context, access: Access, headers: &HeaderMap) -> Resul
     }
 }
 
-fn head(parts: &Parts) -> Result<(), Problem> {
-    let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
+fn check(request: Head<'_>) -> Result<(), Problem> {
+    let target = request.uri.path_and_query().map_or(0, |target| target.as_str().len());
     if target > MAX_TARGET {
         return Err(Problem::new(StatusCode::URI_TOO_LONG, "uri-too-long", "URI too long")
             .detail(format!("path and query may have {MAX_TARGET} bytes")));
     }
-    let size: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    let size: usize = request.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if size > MAX_HEADERS {
         return Err(Problem::new(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
@@ -90,7 +91,7 @@ fn head(parts: &Parts) -> Result<(), Problem> {
         )
         .detail(format!("the header fields together may have {MAX_HEADERS} bytes")));
     }
-    if !METHODS.contains(&parts.method) {
+    if !METHODS.contains(request.method) {
         return Err(Problem::method_not_allowed("nothing here knows this method"));
     }
     Ok(())

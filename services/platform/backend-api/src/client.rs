@@ -1,9 +1,9 @@
 //! Who is at the other end: the address that a request comes from, through proxies that are trusted.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-use axum::extract::ConnectInfo;
-use http::{Extensions, HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName};
+use nexus_kernel::config::Network;
 
 pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -19,10 +19,8 @@ pub(crate) struct Client {
 impl Client {
     /// The connection's other end, or, when that is a trusted proxy, the last address before the trusted ones that the
     /// proxies noted. What a client itself wrote into the header stands further left and is never believed.
-    pub(crate) fn of(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpAddr]) -> Self {
-        let peer = extensions
-            .get::<ConnectInfo<SocketAddr>>()
-            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip().to_canonical());
+    pub(crate) fn of(peer: IpAddr, headers: &HeaderMap, trusted: &[Network]) -> Self {
+        let peer = peer.to_canonical();
         let noted: Vec<&str> = headers
             .get_all(FORWARDED_FOR)
             .iter()
@@ -31,7 +29,7 @@ impl Client {
             .collect();
         let mut address = peer;
         for entry in noted.iter().rev() {
-            if !trusted.contains(&address) {
+            if !trusted.iter().any(|network| network.contains(address)) {
                 break;
             }
             match parse(entry) {
@@ -75,11 +73,9 @@ mod tests {
     use super::*;
 
     fn client(peer: &str, noted: &[&str], trusted: &[&str]) -> Client {
-        let mut extensions = Extensions::new();
-        extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 50_000)));
         let headers = noted.iter().map(|value| (FORWARDED_FOR, HeaderValue::from_str(value).unwrap())).collect();
-        let trusted: Vec<IpAddr> = trusted.iter().map(|address| address.parse().unwrap()).collect();
-        Client::of(&extensions, &headers, &trusted)
+        let trusted: Vec<Network> = trusted.iter().map(|address| address.parse().unwrap()).collect();
+        Client::of(peer.parse().unwrap(), &headers, &trusted)
     }
 
     #[test]
@@ -98,6 +94,12 @@ mod tests {
         assert_eq!(client("10.0.0.5", &["[2001:db8::1]:443"], &trusted).address.to_string(), "2001:db8::1");
         assert_eq!(client("10.0.0.5", &["nonsense"], &trusted).address.to_string(), "10.0.0.5");
         assert_eq!(client("10.0.0.5", &[], &trusted).address.to_string(), "10.0.0.5");
+    }
+
+    #[test]
+    fn a_proxy_is_trusted_by_the_network_that_it_is_in() {
+        let of = |peer| client(peer, &["198.51.100.7"], &["10.42.0.0/16"]).address.to_string();
+        assert_eq!((of("10.42.7.9").as_str(), of("10.43.0.1").as_str()), ("198.51.100.7", "10.43.0.1"));
     }
 
     #[test]

@@ -1,9 +1,15 @@
 //! Compresses replies that are text. Media is compressed already, and a range is a range of the bytes as they are.
 
-use http::{Extensions, HeaderMap, StatusCode, Version, header};
+use std::convert::Infallible;
+use std::future::ready;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::{Extensions, HeaderMap, HeaderValue, Request, StatusCode, Version, header};
+use tower::{Layer, ServiceExt, service_fn};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{And, Predicate, SizeAbove};
+use tower_http::compression::predicate::{Predicate, SizeAbove};
 
 type Compressible = fn(StatusCode, Version, &HeaderMap, &Extensions) -> bool;
 
@@ -24,11 +30,30 @@ const TEXTS: [&str; 9] = [
     "image/svg+xml",
 ];
 
-/// The layer.
-pub(crate) fn layer() -> CompressionLayer<And<SizeAbove, Compressible>> {
-    CompressionLayer::new()
-        .quality(QUALITY)
-        .compress_when(SizeAbove::new(SMALLEST).and(is_compressible as Compressible))
+/// What the client can unpack.
+pub(crate) struct Encodings(Vec<HeaderValue>);
+
+impl Encodings {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        Self(headers.get_all(header::ACCEPT_ENCODING).iter().cloned().collect())
+    }
+}
+
+/// Makes a reply smaller that is worth it, as the client can unpack it.
+pub(crate) async fn shrink(encodings: Encodings, response: Response) -> Response {
+    let worth = SizeAbove::new(SMALLEST).and(is_compressible as Compressible);
+    if !worth.should_compress(&response) {
+        return response;
+    }
+    let mut asked = Request::new(());
+    for encoding in encodings.0 {
+        asked.headers_mut().append(header::ACCEPT_ENCODING, encoding);
+    }
+    let mut answer = Some(response);
+    let service = service_fn(move |_: Request<()>| ready(Ok::<_, Infallible>(answer.take().unwrap_or_default())));
+    let layer = CompressionLayer::new().quality(QUALITY).compress_when(worth);
+    let Ok(response) = layer.layer(service).oneshot(asked).await;
+    response.map(Body::new)
 }
 
 fn is_compressible(status: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {

@@ -3,7 +3,6 @@
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
-use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body::Body as _;
@@ -13,26 +12,42 @@ use sha2::{Digest, Sha256};
 /// Larger replies get no tag of ours, in bytes.
 const LARGEST: u64 = 1 << 20;
 
-/// The layer.
-pub(crate) async fn answer(request: Request, next: Next) -> Response {
-    let reads = [Method::GET, Method::HEAD].contains(request.method());
-    let anonymous = !request.headers().contains_key(header::AUTHORIZATION);
-    let known = request.headers().get_all(header::IF_NONE_MATCH).iter().cloned().collect::<Vec<_>>();
-    let can_be_tagged = request.method() == Method::GET && anonymous;
-    let mut response = next.run(request).await;
-    if !reads || response.status() != StatusCode::OK {
-        return response;
+/// What the reply needs to know of its request.
+pub(crate) struct Reading {
+    reads: bool,
+    anonymous: bool,
+    can_be_tagged: bool,
+    known: Vec<HeaderValue>,
+}
+
+impl Reading {
+    pub(crate) fn of(request: &Request) -> Self {
+        let headers = request.headers();
+        let anonymous = !headers.contains_key(header::AUTHORIZATION);
+        Self {
+            reads: [Method::GET, Method::HEAD].contains(request.method()),
+            anonymous,
+            can_be_tagged: request.method() == Method::GET && anonymous,
+            known: headers.get_all(header::IF_NONE_MATCH).iter().cloned().collect(),
+        }
     }
-    if can_be_tagged && wants_tag(&response) {
-        response = tagged(response).await;
-    }
-    let headers = response.headers_mut();
-    let kept = if anonymous { "no-cache" } else { "private, no-cache" };
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(kept));
-    headers.append(header::VARY, HeaderValue::from_static("authorization"));
-    match headers.get(header::ETAG) {
-        Some(tag) if known.iter().any(|known| names(known, tag)) => not_modified(response.headers()),
-        _ => response,
+
+    /// The reply as it was made, or what tells the client that it has it.
+    pub(crate) async fn answer(self, mut response: Response) -> Response {
+        if !self.reads || response.status() != StatusCode::OK {
+            return response;
+        }
+        if self.can_be_tagged && wants_tag(&response) {
+            response = tagged(response).await;
+        }
+        let headers = response.headers_mut();
+        let kept = if self.anonymous { "no-cache" } else { "private, no-cache" };
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static(kept));
+        headers.append(header::VARY, HeaderValue::from_static("authorization"));
+        match headers.get(header::ETAG) {
+            Some(tag) if self.known.iter().any(|known| names(known, tag)) => not_modified(response.headers()),
+            _ => response,
+        }
     }
 }
 

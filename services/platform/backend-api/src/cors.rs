@@ -1,8 +1,7 @@
 //! Pages of other sites: those that `gateway.cors_origins` names may call the API, with the person's cookies (Fetch standard,
 //! section 3.3). An OPTIONS request that is no preflight goes on, as uploads ask that way what the server can do.
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use nexus_kernel::Context;
@@ -17,18 +16,16 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 /// How long a browser may remember a preflight, in seconds.
 const REMEMBERED: HeaderValue = HeaderValue::from_static("600");
 
-/// The layer.
-pub(crate) async fn allow(State(context): State<Context>, request: Request, next: Next) -> Response {
+/// The site whose page asks, when it may.
+pub(crate) fn origin(context: &Context, headers: &HeaderMap) -> Option<HeaderValue> {
     let allowed = &context.config.gateway.cors_origins;
-    let origin = request
-        .headers()
-        .get(header::ORIGIN)
-        .filter(|origin| allowed.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()))
-        .cloned();
-    let mut response =
-        if is_preflight(&request) { preflight(origin.is_some(), request.headers()) } else { next.run(request).await };
-    let headers = response.headers_mut();
-    if !allowed.is_empty() {
+    let origin = headers.get(header::ORIGIN)?;
+    allowed.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes()).then(|| origin.clone())
+}
+
+/// Lets the page of that site read the reply.
+pub(crate) fn allow(context: &Context, origin: Option<HeaderValue>, headers: &mut HeaderMap) {
+    if !context.config.gateway.cors_origins.is_empty() {
         headers.append(header::VARY, HeaderValue::from_static("origin"));
     }
     if let Some(origin) = origin {
@@ -36,17 +33,17 @@ pub(crate) async fn allow(State(context): State<Context>, request: Request, next
         headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
     }
-    response
 }
 
-fn is_preflight(request: &Request) -> bool {
+/// Whether a browser asks if it may ask.
+pub(crate) fn is_preflight(request: &Request) -> bool {
     request.method() == Method::OPTIONS
         && request.headers().contains_key(header::ORIGIN)
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// Which headers a listed site sends is its own affair.
-fn preflight(allowed: bool, asked: &HeaderMap) -> Response {
+/// The answer; which headers a listed site sends is its own affair.
+pub(crate) fn preflight(allowed: bool, asked: &HeaderMap) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     if allowed {
         let headers = response.headers_mut();

@@ -1,48 +1,80 @@
 //! The way of a request through the gateway.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
+
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use nexus_kernel::layers::MeasuredAs;
 use nexus_kernel::{Caller, Context, Problem};
 use tower::ServiceExt;
 
+use crate::access_log::AccessLog;
+use crate::admission::Head;
+use crate::client::Client;
+use crate::compression::{self, Encodings};
+use crate::conditional::Reading;
 use crate::console::Console;
+use crate::limits::Limits;
+use crate::overload::Doors;
+use crate::rate::Allowance;
+use crate::revocation::Revocations;
+use crate::security_headers::SecurityHeaders;
 use crate::way::Way;
-use crate::{access_log, admission, compression, conditional, cors, documents, metrics, proxy, security_headers};
+use crate::{admission, cors, documents, metrics, proxy};
 
-/// Puts the gateway in front of its own routes. Read it from the bottom up: the last layer added meets the request first.
-pub(crate) fn layers(routes: Router<Context>, context: &Context) -> Router<Context> {
-    let own = routes.clone().with_state(context.clone());
-    routes
-        // Innermost: answers, or forwards to whoever does.
-        .layer(from_fn_with_state(context.clone(), dispatch))
-        // Nothing that may not go on costs a service anything.
-        .layer(from_fn_with_state(context.clone(), admission::admit))
-        // Compares what was read before with the reply as it was made, before compression gives it another shape.
-        .layer(from_fn(conditional::answer))
-        .layer(compression::layer())
-        // Every reply to another site's page carries the permission to read it, refusals included.
-        .layer(from_fn_with_state(context.clone(), cors::allow))
-        .layer(from_fn_with_state(context.clone(), security_headers::add))
-        .layer(from_fn(access_log::write))
-        .layer(from_fn(find_way))
-        // Other services call the gateway's own routes, as any service's; what protects from outside is not for them.
-        .layer(from_fn_with_state(own, straight_for_services))
+/// What stands before all services.
+pub(crate) struct Front {
+    pub(crate) context: Context,
+    /// The gateway's own routes.
+    own: Router,
+    console: Arc<Console>,
+    pub(crate) revocations: Arc<Revocations>,
+    pub(crate) limits: Limits,
+    doors: Doors,
+    log: AccessLog,
+    security_headers: SecurityHeaders,
 }
 
-async fn straight_for_services(State(own): State<Router>, request: Request, next: Next) -> Response {
-    if request.extensions().get::<Caller>().is_none() {
+/// Where the listening side finds the front, which is made when the routes are.
+#[derive(Default)]
+pub(crate) struct Entrance(OnceLock<Arc<Front>>);
+
+impl Entrance {
+    pub(crate) fn front(&self) -> Option<Arc<Front>> {
+        self.0.get().cloned()
+    }
+}
+
+/// Puts the gateway in front of its own routes, for calls that do not come through its own listener: those of other services,
+/// and tests.
+pub(crate) fn layers(routes: Router<Context>, context: &Context) -> Router<Context> {
+    let front = Arc::new(Front {
+        context: context.clone(),
+        own: routes.clone().with_state(context.clone()),
+        console: context.state(),
+        revocations: context.state(),
+        limits: Limits::new(context),
+        doors: Doors::new(context.config.gateway.max_in_flight),
+        log: AccessLog::new(context),
+        security_headers: SecurityHeaders::new(&context.config),
+    });
+    // The layers are put around the routes once.
+    let _ = context.state::<Entrance>().0.set(Arc::clone(&front));
+    routes.layer(from_fn_with_state(front, pass))
+}
+
+/// Other services call the gateway's own routes, as any service's; what protects from outside is not for them.
+async fn pass(State(front): State<Arc<Front>>, request: Request, next: Next) -> Response {
+    if request.extensions().get::<Caller>().is_some() {
         return next.run(request).await;
     }
-    own.oneshot(request).await.into_response()
-}
-
-async fn find_way(mut request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(address)| address.ip());
     let way = Way::of(request.uri().path());
-    request.extensions_mut().insert(way);
-    let mut response = next.run(request).await;
+    let mut response = front.answer(peer, way, request, Some(next)).await;
     // The gateway's own routes have templates of their own.
     if !matches!(way, Way::System | Way::Health) {
         response.extensions_mut().insert(MeasuredAs(way.label()));
@@ -50,13 +82,58 @@ async fn find_way(mut request: Request, next: Next) -> Response {
     response
 }
 
-async fn dispatch(State(context): State<Context>, request: Request, next: Next) -> Response {
-    match request.extensions().get::<Way>().copied().unwrap_or(Way::Nothing) {
-        Way::Service { entry, .. } => proxy::forward(&context, entry, request).await,
-        Way::System | Way::Health => next.run(request).await,
-        Way::Metrics => metrics::answer(&context, request.extensions().get().copied()).await,
-        Way::Documents => documents::answer(&context, &request.into_parts().0).await,
-        Way::Console => context.state::<Console>().answer(&request),
-        Way::Nothing | Way::Refused(_) => Problem::not_found("there is nothing at this path").into_response(),
+impl Front {
+    /// The whole way in and out. One function instead of a stack of layers: each layer would cost every request two
+    /// allocations and a copy of all that it carries. `next` is the way to the gateway's own routes where a router that knows
+    /// them was asked already.
+    pub(crate) async fn answer(&self, peer: IpAddr, way: Way, request: Request, next: Option<Next>) -> Response {
+        let line = AccessLog::begin(&request, way);
+        let origin = cors::origin(&self.context, request.headers());
+        let mut response = if cors::is_preflight(&request) {
+            cors::preflight(origin.is_some(), request.headers())
+        } else {
+            let (reading, encodings) = (Reading::of(&request), Encodings::of(request.headers()));
+            let response = self.admitted(peer, way, request, next).await;
+            // Compares what was read before with the reply as it was made, before compression gives it another shape.
+            compression::shrink(encodings, reading.answer(response).await).await
+        };
+        // Every reply to another site's page carries the permission to read it, refusals included.
+        cors::allow(&self.context, origin, response.headers_mut());
+        self.security_headers.add(response.headers_mut());
+        self.log.end(line, response)
+    }
+
+    async fn admitted(&self, peer: IpAddr, way: Way, request: Request, next: Option<Next>) -> Response {
+        // First of all, as it costs nothing: a service that has more than it can do gets nothing more.
+        if let Way::Service { entry, .. } = way
+            && self.doors.is_full(&entry.name)
+        {
+            return self.doors.refuse();
+        }
+        let client = Client::of(peer, request.headers(), &self.context.config.gateway.trusted_proxies);
+        let mut allowance = Allowance::default();
+        let mut response = match admission::examine(self, &client, way, &mut allowance, Head::of(&request)).await {
+            Ok(()) => self.dispatch(client, way, request, next).await,
+            Err(problem) => problem.into_response(),
+        };
+        allowance.tell(response.headers_mut());
+        response
+    }
+
+    async fn dispatch(&self, client: Client, way: Way, request: Request, next: Option<Next>) -> Response {
+        match way {
+            Way::Service { entry, .. } => match self.doors.enter(&entry.name) {
+                Some(place) => proxy::forward(&self.context, entry, client, place, request).await,
+                None => self.doors.refuse(),
+            },
+            Way::System | Way::Health => match next {
+                Some(next) => next.run(request).await,
+                None => self.own.clone().oneshot(request).await.into_response(),
+            },
+            Way::Metrics => metrics::answer(&self.context, client).await,
+            Way::Documents => documents::answer(&self.context, &request.into_parts().0).await,
+            Way::Console => self.console.answer(&request),
+            Way::Nothing | Way::Refused(_) => Problem::not_found("there is nothing at this path").into_response(),
+        }
     }
 }

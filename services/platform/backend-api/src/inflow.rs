@@ -13,6 +13,8 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use nexus_kernel::Problem;
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::overload::Place;
+
 /// What a route lets in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Allowed {
@@ -67,10 +69,12 @@ pub(crate) struct Inflow {
     idle: Option<Duration>,
     timer: Pin<Box<Sleep>>,
     fate: Fate,
+    /// What the service's work counts from, once it has the whole body.
+    place: Option<Arc<Place>>,
 }
 
 impl Inflow {
-    pub(crate) fn wrap(inner: Body, allowed: Allowed) -> (Body, Fate) {
+    pub(crate) fn wrap(inner: Body, allowed: Allowed, place: Option<Arc<Place>>) -> (Body, Fate) {
         let fate = Fate::default();
         if inner.is_end_stream() {
             fate.set(ENDED);
@@ -79,7 +83,7 @@ impl Inflow {
             Allowed::Whole { bytes, within } => (Some(bytes), None, within),
             Allowed::Stream { idle } => (None, Some(idle), idle),
         };
-        let inflow = Self { inner, left, idle, timer: Box::pin(sleep(first)), fate: fate.clone() };
+        let inflow = Self { inner, left, idle, timer: Box::pin(sleep(first)), fate: fate.clone(), place };
         (Body::new(inflow), fate)
     }
 
@@ -94,7 +98,18 @@ impl Inflow {
                 axum::Error::new(too_large())
             })?;
         }
+        // A body that says its length is not asked for more than that.
+        if self.inner.is_end_stream() {
+            self.end();
+        }
         Ok(())
+    }
+
+    fn end(&mut self) {
+        self.fate.set(ENDED);
+        if let Some(place) = self.place.take() {
+            place.work();
+        }
     }
 }
 
@@ -108,7 +123,7 @@ impl HttpBody for Inflow {
                 Some(Ok(frame)) => Some(self.take(&frame).map(|()| frame)),
                 Some(Err(error)) => Some(Err(error)),
                 None => {
-                    self.fate.set(ENDED);
+                    self.end();
                     None
                 }
             });
@@ -142,10 +157,10 @@ mod tests {
     #[tokio::test]
     async fn a_body_of_exactly_the_limit_passes_and_one_byte_more_does_not() {
         let allowed = Allowed::Whole { bytes: 6, within: Duration::from_mins(1) };
-        let (body, fate) = Inflow::wrap(pieces(&["abc", "def"]), allowed);
+        let (body, fate) = Inflow::wrap(pieces(&["abc", "def"]), allowed, None);
         assert_eq!(body.collect().await.unwrap().to_bytes(), "abcdef");
         assert!(fate.refusal().is_none() && !fate.is_coming());
-        let (body, fate) = Inflow::wrap(pieces(&["abc", "defg"]), allowed);
+        let (body, fate) = Inflow::wrap(pieces(&["abc", "defg"]), allowed, None);
         assert!(body.collect().await.is_err());
         assert_eq!(fate.refusal().unwrap().status(), StatusCode::PAYLOAD_TOO_LARGE);
     }
@@ -157,7 +172,7 @@ mod tests {
             Allowed::Stream { idle: Duration::from_secs(30) },
         ] {
             let (body, fate) =
-                Inflow::wrap(Body::from_stream(futures::stream::pending::<std::io::Result<Bytes>>()), allowed);
+                Inflow::wrap(Body::from_stream(futures::stream::pending::<std::io::Result<Bytes>>()), allowed, None);
             assert!(fate.is_coming());
             assert!(body.collect().await.is_err());
             assert_eq!(fate.refusal().unwrap().status(), StatusCode::REQUEST_TIMEOUT);
@@ -170,7 +185,7 @@ mod tests {
             sleep(Duration::from_secs(20)).await;
             (sent < 100).then(|| (Ok::<_, std::io::Error>(Bytes::from_static(b"drop")), sent + 1))
         });
-        let (body, _) = Inflow::wrap(Body::from_stream(drops), Allowed::Stream { idle: Duration::from_secs(30) });
+        let (body, _) = Inflow::wrap(Body::from_stream(drops), Allowed::Stream { idle: Duration::from_secs(30) }, None);
         assert_eq!(body.collect().await.unwrap().to_bytes().len(), 400);
     }
 }

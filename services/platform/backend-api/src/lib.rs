@@ -13,10 +13,13 @@ mod cors;
 mod documents;
 mod front;
 mod inflow;
+mod limits;
 mod metrics;
+mod overload;
 mod path;
 mod proxy;
 mod rate;
+mod redirect;
 mod refusals;
 mod revocation;
 mod routes;
@@ -25,6 +28,7 @@ mod server;
 mod store;
 mod stream;
 mod system;
+mod tls;
 mod way;
 
 use std::sync::Arc;
@@ -36,7 +40,9 @@ use nexus_kernel::{Job, Service};
 
 pub use console::Assets;
 pub use documents::merged_document;
-pub use server::serve;
+pub use metrics::merged as merged_metrics;
+pub use server::{ListenError, Listening, serve};
+pub use tls::TlsError;
 
 /// The service's name.
 pub(crate) const NAME: &str = "backend-api";
@@ -52,10 +58,14 @@ pub fn service(console: Arc<dyn Assets>) -> Service {
         .state(move |_| console::Console::new(Arc::clone(&console)))
         .state(|_| documents::Documents::default())
         .state(|_| revocation::Revocations::default())
+        .state(|_| front::Entrance::default())
         .routes(routes::router())
         .front(front::layers)
         .on::<SessionRevoked>("refuse", |context, tx, event| {
             Box::pin(revocation::on_session_revoked(context, tx, event))
+        })
+        .observe::<SessionRevoked>("refuse at once", |context, event| {
+            revocation::observe_session_revoked(context, &event);
         })
         .job(Job::every("forget-expired", Duration::from_mins(10), |context| {
             Box::pin(revocation::forget_expired(context))

@@ -19,8 +19,8 @@ const LIMIT: Duration = Duration::from_secs(2);
 const KIND: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Answers with the figures; to anybody else the route does not exist.
-pub(crate) async fn answer(context: &Context, client: Option<Client>) -> Response {
-    if !client.is_some_and(|client| client.is_near()) {
+pub(crate) async fn answer(context: &Context, client: Client) -> Response {
+    if !client.is_near() {
         return Problem::not_found("there is nothing at this path").into_response();
     }
     let others = Registry::built_in().services.iter().filter(|entry| entry.name != NAME);
@@ -40,7 +40,7 @@ async fn ask(context: &Context, entry: &ServiceEntry) -> Option<String> {
 }
 
 /// `OpenMetrics` wants each family once, with all of its series below its description (specification, section "Overall structure").
-fn merged(texts: impl IntoIterator<Item = String>) -> String {
+pub fn merged(texts: impl IntoIterator<Item = String>) -> String {
     let mut families: BTreeMap<String, (Vec<String>, Vec<String>)> = BTreeMap::new();
     for text in texts {
         let mut family = String::new();

@@ -5,6 +5,8 @@ use nexus_kernel::limit::{Decision, Quota};
 use nexus_kernel::{Context, Principal, Problem};
 
 use crate::client::Client;
+use crate::front::Front;
+use crate::limits::Counted;
 
 const LIMIT: HeaderName = HeaderName::from_static("ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("ratelimit-remaining");
@@ -27,28 +29,23 @@ pub(crate) struct Allowance {
 
 impl Allowance {
     /// Counts the request against its address.
-    pub(crate) async fn count_client(
-        &mut self,
-        context: &Context,
-        client: &Client,
-        signs_in: bool,
-    ) -> Result<(), Problem> {
+    pub(crate) async fn count_client(&mut self, front: &Front, client: &Client, signs_in: bool) -> Result<(), Problem> {
         let network = client.network();
-        self.count(context, &format!("gateway:address:{network}"), usual(context)).await?;
+        self.count(front, Counted::Address(network), usual(&front.context)).await?;
         if signs_in {
-            let quota = Quota::per_minute(context.config.gateway.sign_in_per_minute);
-            self.count(context, &format!("gateway:sign-in:{network}"), quota).await?;
+            let quota = Quota::per_minute(front.context.config.gateway.sign_in_per_minute);
+            self.count(front, Counted::SignIn(network), quota).await?;
         }
         Ok(())
     }
 
     /// Counts the request against the person who makes it.
-    pub(crate) async fn count_principal(&mut self, context: &Context, principal: &Principal) -> Result<(), Problem> {
-        self.count(context, &format!("gateway:user:{}", principal.user), usual(context)).await
+    pub(crate) async fn count_principal(&mut self, front: &Front, principal: &Principal) -> Result<(), Problem> {
+        self.count(front, Counted::User(principal.user), usual(&front.context)).await
     }
 
-    async fn count(&mut self, context: &Context, key: &str, quota: Quota) -> Result<(), Problem> {
-        let decision = match context.cache.limit(key, quota).await {
+    async fn count(&mut self, front: &Front, counted: Counted, quota: Quota) -> Result<(), Problem> {
+        let decision = match front.limits.count(&front.context, counted, quota).await {
             Ok(decision) => decision,
             Err(error) => {
                 tracing::warn!(%error, "rate limits can not be counted now; the request passes");

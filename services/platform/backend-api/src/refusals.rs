@@ -12,7 +12,10 @@ const REFUSALS: [(&str, &str); 9] = [
     ("414", "`uri-too-long`: path and query are longer than is taken"),
     ("429", "`too-many-requests`: try again after `Retry-After`"),
     ("431", "`headers-too-large`: the header fields are larger than is taken"),
-    ("503", "`unavailable`: the service does not answer"),
+    (
+        "503",
+        "`overloaded`: more requests than can be answered now, or `unavailable`: the service does not answer; try again after `Retry-After`",
+    ),
     ("504", "`timeout`: the service did not answer in time"),
 ];
 

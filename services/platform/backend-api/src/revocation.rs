@@ -1,5 +1,6 @@
 //! Sessions that ended before their tokens do. An access token is good by itself for minutes; that its session was revoked is
-//! heard from session-mgr, kept in the store across restarts, and looked up in memory at every request.
+//! heard from session-mgr, by one instance of the gateway that keeps it in the store across restarts, and by each that refuses
+//! the session's tokens from then on. A request looks only into memory.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
@@ -47,16 +48,29 @@ impl Revocations {
     }
 }
 
-/// From now on the session's tokens are refused. Memory may know it before the store does: it is true either way.
+impl RevokedSession {
+    /// The session, unless its tokens have ended by themselves.
+    fn of(context: &Context, event: &Delivery<SessionRevoked>) -> Option<Self> {
+        let session = Self { id: event.data.session_id, tokens_valid_until: event.data.tokens_valid_until };
+        (session.tokens_valid_until > context.clock.now()).then_some(session)
+    }
+}
+
+/// From now on this instance refuses the session's tokens. Memory may know it before the store does: it is true either way.
+pub(crate) fn observe_session_revoked(context: &Context, event: &Delivery<SessionRevoked>) {
+    if let Some(session) = RevokedSession::of(context, event) {
+        context.state::<Revocations>().add(&session);
+    }
+}
+
+/// Keeps it for instances that start later.
 pub(crate) async fn on_session_revoked(
     context: &Context,
     tx: &mut Tx,
     event: Delivery<SessionRevoked>,
 ) -> Result<(), Problem> {
-    let session = RevokedSession { id: event.data.session_id, tokens_valid_until: event.data.tokens_valid_until };
-    if session.tokens_valid_until > context.clock.now() {
+    if let Some(session) = RevokedSession::of(context, &event) {
         store::add_revoked_session(tx, &session).await?;
-        context.state::<Revocations>().add(&session);
     }
     Ok(())
 }

@@ -1,10 +1,7 @@
 //! What browsers are told to forbid, in every reply.
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
-use http::{HeaderName, HeaderValue, header};
-use nexus_kernel::Context;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use nexus_kernel::config::Config;
 
 /// The console needs inline styles (its component library writes them), pictures and media that it made itself, and a
 /// worker from a blob: that is how hls.js plays.
@@ -12,7 +9,7 @@ const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'u
     img-src 'self' data: blob:; media-src 'self' blob:; worker-src 'self' blob:; font-src 'self' data:; \
     connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-const ALWAYS: [(HeaderName, HeaderValue); 6] = [
+static ALWAYS: [(HeaderName, HeaderValue); 6] = [
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
@@ -22,18 +19,30 @@ const ALWAYS: [(HeaderName, HeaderValue); 6] = [
     (HeaderName::from_static("permissions-policy"), HeaderValue::from_static("geolocation=(), payment=(), usb=()")),
 ];
 
-/// A year. Only said where people come by TLS: elsewhere it would shut them out.
-const TRANSPORT_SECURITY: HeaderValue = HeaderValue::from_static("max-age=31536000");
+/// What every reply gets.
+pub(crate) struct SecurityHeaders {
+    /// Only said where people come by TLS: elsewhere it would shut them out (RFC 6797).
+    transport: Option<HeaderValue>,
+}
 
-/// The layer. What a service says itself stays.
-pub(crate) async fn add(State(context): State<Context>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    for (name, value) in ALWAYS {
-        headers.entry(name).or_insert(value);
+impl SecurityHeaders {
+    pub(crate) fn new(config: &Config) -> Self {
+        let tls = &config.gateway.tls;
+        let by_tls = config.public_url.starts_with("https://") || !tls.certificate.as_os_str().is_empty();
+        let transport = (by_tls && tls.hsts_seconds > 0)
+            .then(|| HeaderValue::try_from(format!("max-age={}", tls.hsts_seconds)).ok())
+            .flatten();
+        Self { transport }
     }
-    if context.config.public_url.starts_with("https://") {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, TRANSPORT_SECURITY);
+
+    /// Adds them. What a service says itself stays.
+    pub(crate) fn add(&self, headers: &mut HeaderMap) {
+        headers.reserve(ALWAYS.len() + 1);
+        for (name, value) in &ALWAYS {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
+        if let Some(transport) = &self.transport {
+            headers.insert(header::STRICT_TRANSPORT_SECURITY, transport.clone());
+        }
     }
-    response
 }

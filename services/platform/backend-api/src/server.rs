@@ -1,72 +1,159 @@
-//! The listening side: HTTP/1.1 and HTTP/2 on one port, with bounds on what a connection may cost.
+//! The listening side: HTTP/1.1 and HTTP/2 on one port, plain or under TLS, with bounds on what a connection may cost.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::ConnectInfo;
-use http::{HeaderName, Request, Response};
+use futures::FutureExt;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Version, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use nexus_kernel::layers::DEADLINE;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use nexus_kernel::Context;
+use nexus_kernel::config::DiscoveryKind;
+use nexus_kernel::layers::{self, DEADLINE};
 use nexus_kernel::mesh::CALLER;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
 
-use crate::connections::Connections;
+use crate::connections::{Connections, Place};
+use crate::front::{Entrance, Front};
+use crate::redirect;
 use crate::stream::ClientStream;
+use crate::tls::{Certificate, TlsError};
+use crate::way::Way;
 
-/// The most connections altogether. Beyond, clients wait in the system's queue.
-const CONNECTIONS: usize = 8_192;
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(5);
 /// How long a request's head may take, and how long a connection may wait for its next request.
 const HEAD: Duration = Duration::from_secs(30);
-/// The most header fields of a request.
-const FIELDS: usize = 100;
-/// The most bytes of a request's head: more than the gateway itself accepts, so that it can say why it does not.
+/// The most bytes of a request's head (hyper's own limit is 100 fields): more than the gateway itself accepts, so that it can say why it does not.
 const HEAD_BYTES: usize = 64 << 10;
 /// Requests of one HTTP/2 connection at once.
 const STREAMS: u32 = 128;
+/// So many streams that the client reset may wait to be noticed, and so many may be reset because the client broke the
+/// protocol; then the connection ends (CVE-2023-44487 and its like).
+const RESETS: usize = 32;
+const FAULTS: usize = 128;
 /// How often a silent HTTP/2 connection is asked whether it is there, and how long it may take to answer.
 const PING: Duration = Duration::from_secs(20);
+/// How long a connection without a request may stay once shutdown begins. A client may be sending its next request at the very
+/// moment at which we close: it would be lost. So the connection ends with the reply to that request, or after this time.
+const LINGER: Duration = Duration::from_secs(2);
 /// How long running requests may take once shutdown begins.
 const DRAIN: Duration = Duration::from_secs(20);
+/// How many connections wait in the system's queue to be sent on to HTTPS.
+const WAITING: u32 = 1_024;
 /// How long to wait after the system had no file left for a connection.
 const PAUSE: Duration = Duration::from_millis(100);
 /// What only the mesh may say.
 const OURS: [HeaderName; 2] = [CALLER, HeaderName::from_static(DEADLINE)];
 
-/// Serves the gateway's router until shutdown begins, then lets running requests end.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
-    let builder = Arc::new(builder());
-    let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let connections = Connections::default();
-    let tasks = TaskTracker::new();
-    while let Some((stream, peer, permit)) = next(&listener, &places, &shutdown).await {
-        // Nobody else can be told apart from one address with too many connections, so it gets no explanation either.
-        let Some(place) = connections.enter(peer.ip()) else { continue };
-        let service = service(router.clone(), peer);
-        let stream = TokioIo::new(ClientStream::new(stream, place));
-        let connection = builder.serve_connection_with_upgrades(stream, service).into_owned();
-        let connection = graceful.watch(connection);
-        tasks.spawn(async move {
-            // How a client leaves is its own affair.
-            if let Err(error) = connection.await {
-                tracing::debug!(error, "a connection ended");
+/// The gateway can't listen as it is configured.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// The certificate can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The address for plain HTTP is not to be had.
+    #[error("gateway.tls.redirect_from: {address}: {cause}")]
+    Redirect {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// Plain HTTP can only be sent on to HTTPS.
+    #[error(
+        "gateway.tls.redirect_from: there is nowhere to redirect to: `public_url` is {0} and must begin with https://"
+    )]
+    Nowhere(String),
+    /// The service was not started.
+    #[error("the gateway does not run in this process")]
+    Absent,
+}
+
+/// What the gateway listens with.
+pub struct Listening {
+    listener: TcpListener,
+    front: Arc<Front>,
+    certificate: Option<Certificate>,
+    redirect: Option<(TcpListener, String)>,
+}
+
+impl std::fmt::Debug for Listening {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listening").field("listener", &self.listener).finish_non_exhaustive()
+    }
+}
+
+impl Listening {
+    /// Makes ready what the configuration of the running service asks for.
+    pub fn open(listener: TcpListener, context: &Context) -> Result<Self, ListenError> {
+        let front = context.state::<Entrance>().front().ok_or(ListenError::Absent)?;
+        let config = &context.config;
+        let certificate = Certificate::open(&config.gateway.tls)?;
+        let redirect = match config.gateway.tls.redirect_from {
+            None => None,
+            Some(_) if !config.public_url.starts_with("https://") => {
+                return Err(ListenError::Nowhere(config.public_url.clone()));
             }
-            drop(permit);
-        });
+            Some(address) => {
+                let bound = bind(address, config.mesh.discovery == DiscoveryKind::Supervisor);
+                let bound = bound.map_err(|cause| ListenError::Redirect { address, cause })?;
+                Some((bound, config.public_url.trim_end_matches('/').to_owned()))
+            }
+        };
+        Ok(Self { listener, front, certificate, redirect })
+    }
+
+    /// Where plain HTTP is sent on from, if it is.
+    pub fn redirect_address(&self) -> Option<SocketAddr> {
+        self.redirect.as_ref().and_then(|(listener, _)| listener.local_addr().ok())
+    }
+}
+
+/// Listens; where a supervisor replaces one process by another, both listen for a moment.
+fn bind(address: SocketAddr, supervised: bool) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.set_reuseport(supervised)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
+}
+
+/// Serves the gateway until shutdown begins, then lets running requests end.
+pub async fn serve(listening: Listening, shutdown: CancellationToken) {
+    let Listening { listener, front, certificate, redirect } = listening;
+    let server = Arc::new(Server { builder: builder(), front, certificate, shutdown: shutdown.clone() });
+    let (connections, graceful, tasks) = (Connections::default(), GracefulShutdown::new(), TaskTracker::new());
+    if let Some((listener, public_url)) = redirect {
+        tasks.spawn(redirect::serve(listener, public_url, shutdown.clone()));
+    }
+    while let Some((stream, peer)) = next(&listener, &shutdown).await {
+        let (server, peer) = (Arc::clone(&server), peer.ip());
+        // Nobody else can be told apart from one address with too many connections, so it gets no explanation either.
+        if server.certificate.is_some() {
+            let Some((place, given_up)) = connections.begin(peer) else { continue };
+            tasks.spawn(server.shake(stream, peer, place, given_up, graceful.watcher()));
+        } else {
+            let Some(place) = connections.enter(peer) else { continue };
+            tasks.spawn(server.speak(stream, peer, place, graceful.watcher()));
+        }
     }
     drop(listener);
     tasks.close();
+    // Those that are left have said nothing meanwhile.
+    let _ = tokio::time::timeout(LINGER, tasks.wait()).await;
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests did not end in time and were cut off");
     }
@@ -78,31 +165,27 @@ fn builder() -> Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
-        .max_headers(FIELDS)
         .max_buf_size(HEAD_BYTES)
         .http2()
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
         .max_concurrent_streams(STREAMS)
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(FAULTS)
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING);
     builder
 }
 
-/// The next connection and its place; `None` when shutdown begins.
-async fn next(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-    shutdown: &CancellationToken,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+/// The next connection; `None` when shutdown begins.
+async fn next(listener: &TcpListener, shutdown: &CancellationToken) -> Option<(TcpStream, SocketAddr)> {
     let accept = async {
-        let permit = Arc::clone(places).acquire_owned().await.ok()?;
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
                     // Small replies leave at once.
                     let _ = stream.set_nodelay(true);
-                    return Some((stream, peer, permit));
+                    return (stream, peer);
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -114,14 +197,64 @@ async fn next(
     tokio::select! {
         biased;
         () = shutdown.cancelled() => None,
-        accepted = accept => accepted,
+        accepted = accept => Some(accepted),
+    }
+}
+
+/// What all connections share.
+struct Server {
+    builder: Builder<TokioExecutor>,
+    front: Arc<Front>,
+    certificate: Option<Certificate>,
+    shutdown: CancellationToken,
+}
+
+impl Server {
+    /// A connection's handshake, and then its requests.
+    async fn shake(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: IpAddr,
+        place: Place,
+        given_up: CancellationToken,
+        watcher: Watcher,
+    ) {
+        let Some(certificate) = &self.certificate else { return };
+        let handshake = TlsAcceptor::from(certificate.config()).accept(stream);
+        let shaken = tokio::select! {
+            shaken = tokio::time::timeout(HANDSHAKE, handshake) => shaken,
+            () = given_up.cancelled() => return,
+        };
+        match shaken {
+            Ok(Ok(stream)) => {
+                let Some(place) = place.shaken() else { return };
+                self.speak(stream, peer, place, watcher).await;
+            }
+            Ok(Err(error)) => tracing::debug!(%error, "a handshake failed"),
+            Err(_) => tracing::debug!("a handshake took too long"),
+        }
+    }
+
+    /// A connection's requests.
+    async fn speak<S>(self: Arc<Self>, stream: S, peer: IpAddr, place: Place, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let stream = TokioIo::new(ClientStream::new(stream, place));
+        let service = service(Arc::clone(&self.front), peer, self.shutdown.clone());
+        let connection = self.builder.serve_connection_with_upgrades(stream, service).into_owned();
+        // How a client leaves is its own affair.
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(error, "a connection ended");
+        }
     }
 }
 
 /// What a connection's requests are answered by.
 fn service(
-    router: Router,
-    peer: SocketAddr,
+    front: Arc<Front>,
+    peer: IpAddr,
+    shutdown: CancellationToken,
 ) -> impl hyper::service::Service<
     Request<Incoming>,
     Response = Response<Body>,
@@ -129,11 +262,32 @@ fn service(
     Future = impl Future<Output = Result<Response<Body>, Infallible>> + Send,
 > + Send {
     hyper::service::service_fn(move |request: Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        for name in &OURS {
-            request.headers_mut().remove(name);
+        let (front, shutdown, version) = (Arc::clone(&front), shutdown.clone(), request.version());
+        async move {
+            let mut response = answer(&front, peer, request).await;
+            // HTTP/2 has no such field (RFC 9113 section 8.2.2): there a frame says it.
+            if shutdown.is_cancelled()
+                && version <= Version::HTTP_11
+                && response.status() != StatusCode::SWITCHING_PROTOCOLS
+            {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(response)
         }
-        request.extensions_mut().insert(ConnectInfo(peer));
-        router.clone().oneshot(request)
     })
+}
+
+/// One request, measured and in a scope of its own; a panic is a 500.
+async fn answer(front: &Front, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
+    let mut request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
+    for name in &OURS {
+        request.headers_mut().remove(name);
+    }
+    let way = Way::of(request.uri().path());
+    layers::observed(&front.context, way.label(), request, |request| async move {
+        let answer = pin!(front.answer(peer, way, request, None));
+        let answered = AssertUnwindSafe(answer).catch_unwind().await;
+        answered.unwrap_or_else(layers::panicked)
+    })
+    .await
 }

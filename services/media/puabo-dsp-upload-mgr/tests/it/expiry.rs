@@ -6,7 +6,7 @@ use http::Method;
 use nexus_testkit::{Backend, eventually};
 
 use crate::on_each_database;
-use crate::support::{becomes, create, editor, film, listed, offset, part, start, tus, unfinished_file, upload};
+use crate::support::{becomes, create, editor, film, listed, offset, part, start, tus, unfinished, upload};
 
 on_each_database!(
     an_unfinished_upload_ends_after_its_time,
@@ -30,7 +30,7 @@ async fn an_unfinished_upload_ends_after_its_time(backend: Backend) {
     kit.context(SERVICE).wake("expire");
     eventually("nothing is left", async || {
         let known = listed(&kit, &editor, &location).await.status.as_u16();
-        (known == 404 && !unfinished_file(&kit, &location).exists()).then_some(())
+        (known == 404 && unfinished(&kit, &location).await.is_empty()).then_some(())
     })
     .await;
 }
@@ -54,13 +54,14 @@ async fn files_without_an_upload_are_swept_and_old_uploads_forgotten(backend: Ba
     let editor = editor();
     let location = upload(&kit, &editor, film(100)).await;
     becomes(&kit, &editor, &location, "accepted").await;
-    let stray = unfinished_file(&kit, "/0199b3a2-7c1e-7d40-8a51-3f0e6b9d2c11");
-    std::fs::write(&stray, b"left by a crash").unwrap();
+    let stray = "0199b3a2-7c1e-7d40-8a51-3f0e6b9d2c11";
+    let key = format!("incoming/{stray}/0000000000000000-dead");
+    kit.context(SERVICE).blobs.put(&key, "left by a crash".into()).await.unwrap();
     let kept = create(&kit, &editor, 10).await;
     let _ = part(&kit, &editor, &kept, 0, film(5)).send().await.expect(204);
     kit.context(SERVICE).wake("expire");
-    eventually("the stray file is gone", async || (!stray.exists()).then_some(())).await;
-    assert!(unfinished_file(&kit, &kept).exists());
+    eventually("the stray file is gone", async || unfinished(&kit, stray).await.is_empty().then_some(())).await;
+    assert_eq!(unfinished(&kit, &kept).await.len(), 1);
     let _ = listed(&kit, &editor, &location).await.expect(200);
     kit.clock.advance(31 * 24 * HOUR);
     kit.context(SERVICE).wake("expire");

@@ -6,7 +6,7 @@ use nexus_testkit::{Backend, Person, Testkit, eventually};
 use serde_json::{Value, json};
 
 use crate::on_each_database;
-use crate::support::{becomes, editor, film, listed, services, start, stored, tus, unfinished_file, upload};
+use crate::support::{becomes, editor, film, listed, services, start, stored, tus, unfinished, upload};
 
 on_each_database!(
     a_media_file_becomes_content,
@@ -33,7 +33,7 @@ async fn a_media_file_becomes_content(backend: Backend) {
     assert_eq!(accepted["content_id"], contents[0]["id"]);
     assert_eq!((&contents[0]["title"], &contents[0]["created_by"]), (&json!("My film"), &json!(editor.user)));
     assert_eq!(stored(&kit, &editor, &location).await, Some(5_000));
-    eventually("the unfinished file is gone", async || (!unfinished_file(&kit, &location).exists()).then_some(()))
+    eventually("the unfinished file is gone", async || unfinished(&kit, &location).await.is_empty().then_some(()))
         .await;
 }
 
@@ -44,7 +44,7 @@ async fn a_text_named_like_a_film_is_refused_and_leaves_nothing(backend: Backend
     let refused = becomes(&kit, &editor, &location, "refused").await;
     assert!(refused["error"].as_str().unwrap().contains("is a text"), "{refused}");
     assert_eq!(refused["content_id"], Value::Null);
-    eventually("the file is gone", async || (!unfinished_file(&kit, &location).exists()).then_some(())).await;
+    eventually("the file is gone", async || unfinished(&kit, &location).await.is_empty().then_some(())).await;
     assert_eq!(stored(&kit, &editor, &location).await, None);
     assert!(contents(&kit, &editor).await.is_empty());
     // The owner can take it off the list.

@@ -6,6 +6,7 @@ mod checksum;
 mod expiry;
 mod finish;
 mod hostile;
+mod instances;
 mod protocol;
 mod resume;
 mod support;

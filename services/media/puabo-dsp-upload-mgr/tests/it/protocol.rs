@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::on_each_database;
 use crate::support::{
-    FILES, becomes, create, editor, film, listed, metadata, offset, part, start, tus, unfinished_file, upload,
+    FILES, becomes, create, editor, film, listed, metadata, offset, part, start, tus, unfinished, upload,
 };
 
 on_each_database!(
@@ -149,9 +149,10 @@ async fn a_terminated_upload_is_gone(backend: Backend) {
     let (editor, film) = (editor(), film(100));
     let location = create(&kit, &editor, film.len()).await;
     let _ = part(&kit, &editor, &location, 0, film.slice(..40)).send().await.expect(204);
-    assert_eq!(std::fs::metadata(unfinished_file(&kit, &location)).unwrap().len(), 40);
+    let key = unfinished(&kit, &location).await.remove(0);
+    assert_eq!(kit.context("puabo-dsp-upload-mgr").blobs.size(&key).await.unwrap(), 40);
     let _ = tus(&kit, &editor, Method::DELETE, &location).send().await.expect(204);
-    assert!(!unfinished_file(&kit, &location).exists());
+    assert!(unfinished(&kit, &location).await.is_empty());
     for method in [Method::HEAD, Method::DELETE] {
         let _ = tus(&kit, &editor, method, &location).send().await.expect(404);
     }

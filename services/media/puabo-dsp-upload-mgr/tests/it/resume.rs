@@ -11,7 +11,7 @@ use nexus_testkit::Backend;
 
 use crate::on_each_database;
 use crate::support::{
-    becomes, create, editor, film, id, listed, offset, part, services, start, stored, stream, unfinished_file,
+    becomes, create, editor, film, id, listed, offset, part, services, start, stored, stream, unfinished,
 };
 
 on_each_database!(
@@ -107,7 +107,9 @@ async fn bytes_that_were_never_acknowledged_are_cut_off(backend: Backend) {
     let location = create(&kit, &editor, film.len()).await;
     let _ = part(&kit, &editor, &location, 0, film.slice(..100)).send().await.expect(204);
     // What a process leaves that was killed after it wrote and before it stored the offset.
-    let mut on_disk = std::fs::OpenOptions::new().append(true).open(unfinished_file(&kit, &location)).unwrap();
+    let key = unfinished(&kit, &location).await.remove(0);
+    let path = kit.context("puabo-dsp-upload-mgr").blobs.local_path(&key).unwrap();
+    let mut on_disk = std::fs::OpenOptions::new().append(true).open(path).unwrap();
     on_disk.write_all(&[0xee; 150]).unwrap();
     assert_eq!(offset(&kit, &editor, &location).await, 100);
     let _ = part(&kit, &editor, &location, 100, film.slice(100..)).send().await.expect(204);

@@ -1,7 +1,5 @@
 //! What the tests have in common: a tus client of a few lines.
 
-use std::path::PathBuf;
-
 use axum::body::Body;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -123,9 +121,9 @@ pub(crate) async fn becomes(kit: &Testkit, by: &Person, location: &str, state: &
     .await
 }
 
-/// The upload's unfinished file.
-pub(crate) fn unfinished_file(kit: &Testkit, location: &str) -> PathBuf {
-    kit.context(SERVICE).data_dir().unwrap().join("files").join(id(location))
+/// The blobs that an unfinished upload grows in.
+pub(crate) async fn unfinished(kit: &Testkit, location: &str) -> Vec<String> {
+    kit.context(SERVICE).blobs.list(&format!("incoming/{}", id(location))).await.unwrap()
 }
 
 /// How many bytes the blob store has of the upload.

@@ -25,7 +25,7 @@ async fn transcoded(backend: Backend, format: Format, size: &str) -> (Testkit, P
 
 /// The codecs that a playlist leads to, each once.
 async fn codecs(kit: &Testkit, order: &OrderTranscode, name: &str) -> Vec<String> {
-    let report = probe(&file(kit, order, name)).await;
+    let report = probe(&file(kit, order, name).await).await;
     let streams = report["streams"].as_array().unwrap();
     let mut codecs: Vec<_> = streams.iter().map(|stream| stream["codec_name"].as_str().unwrap().to_owned()).collect();
     codecs.sort_unstable();
@@ -34,7 +34,7 @@ async fn codecs(kit: &Testkit, order: &OrderTranscode, name: &str) -> Vec<String
 }
 
 async fn check_length(kit: &Testkit, order: &OrderTranscode) {
-    let report = probe(&file(kit, order, "master.m3u8")).await;
+    let report = probe(&file(kit, order, "master.m3u8").await).await;
     let seconds: f64 = report["format"]["duration"].as_str().unwrap().parse().unwrap();
     assert!((1.9..2.2).contains(&seconds), "{seconds}");
 }
@@ -58,13 +58,13 @@ async fn an_mp4_becomes_a_ladder_with_poster_and_thumbnails() {
     assert_eq!(codecs(&kit, &order, "master.m3u8").await, ["aac", "h264"]);
     check_length(&kit, &order).await;
     for playlist in ["360p/index.m3u8", "240p/index.m3u8", "audio/index.m3u8"] {
-        decode(&file(&kit, &order, playlist)).await;
+        decode(&file(&kit, &order, playlist).await).await;
     }
     for (rung, height) in [("360p", 360), ("240p", 240)] {
-        let report = probe(&file(&kit, &order, &format!("{rung}/index.m3u8"))).await;
+        let report = probe(&file(&kit, &order, &format!("{rung}/index.m3u8")).await).await;
         assert_eq!(report["streams"][0]["height"], height);
     }
-    let poster = probe(&file(&kit, &order, "poster.jpg")).await;
+    let poster = probe(&file(&kit, &order, "poster.jpg").await).await;
     assert_eq!((&poster["streams"][0]["width"], &poster["streams"][0]["height"]), (&json!(640), &json!(360)));
     let events = announced(&kit, &order).await;
     let (last, data) = events.last().unwrap();
@@ -80,7 +80,7 @@ async fn a_webm_becomes_a_ladder() {
     assert_eq!(job["ladder"][0]["height"], 180);
     assert_eq!(codecs(&kit, &order, "master.m3u8").await, ["aac", "h264"]);
     check_length(&kit, &order).await;
-    decode(&file(&kit, &order, "180p/index.m3u8")).await;
+    decode(&file(&kit, &order, "180p/index.m3u8").await).await;
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn a_quicktime_film_becomes_a_ladder() {
     let (kit, _, order, _) = transcoded(Backend::Sqlite, Format::Mov, "320x180").await;
     assert_eq!(codecs(&kit, &order, "master.m3u8").await, ["aac", "h264"]);
     check_length(&kit, &order).await;
-    decode(&file(&kit, &order, "180p/index.m3u8")).await;
+    decode(&file(&kit, &order, "180p/index.m3u8").await).await;
 }
 
 #[tokio::test]
@@ -96,8 +96,8 @@ async fn a_sound_becomes_a_stream_with_a_picture_of_it() {
     let (kit, _, order, job) = transcoded(Backend::Postgres, Format::Mp3, "16x16").await;
     assert_eq!(job["ladder"], json!([]));
     assert_eq!(codecs(&kit, &order, "master.m3u8").await, ["aac"]);
-    decode(&file(&kit, &order, "audio/index.m3u8")).await;
-    let poster = probe(&file(&kit, &order, "poster.jpg")).await;
+    decode(&file(&kit, &order, "audio/index.m3u8").await).await;
+    let poster = probe(&file(&kit, &order, "poster.jpg").await).await;
     assert_eq!(poster["streams"][0]["codec_name"], "mjpeg");
     let (_, data) = announced(&kit, &order).await.pop().unwrap();
     assert_eq!((&data["width"], &data["height"]), (&Value::Null, &Value::Null));

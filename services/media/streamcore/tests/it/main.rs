@@ -4,6 +4,7 @@
 
 mod film;
 mod hostile;
+mod instances;
 mod ladder;
 mod queue;
 mod refused;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 use nexus_contracts::content_management::ContentId;
-use nexus_contracts::streamcore::{OrderTranscode, OrderedTranscode, SERVICE, output_prefix};
+use nexus_contracts::streamcore::{OrderTranscode, OrderedTranscode, SERVICE, output_prefix, rendition_prefix};
 use nexus_kernel::Role;
 use nexus_testkit::{Backend, Person, Reply, Testkit, eventually, eventually_within};
 use serde_json::Value;
@@ -82,17 +82,30 @@ pub(crate) async fn becomes(kit: &Testkit, by: &Person, id: &str, state: &str) -
     .await
 }
 
-/// The names of what the blob store has of a content item's renditions.
+/// The names of what the blob store has of a content item's renditions, which all are of one attempt.
 pub(crate) async fn made(kit: &Testkit, order: &OrderTranscode) -> Vec<String> {
-    let prefix = output_prefix(order.tenant, order.content_id);
+    let Some(rendition) = attempts(kit, order).await.pop() else { return Vec::new() };
+    let prefix = rendition_prefix(order.tenant, order.content_id, &rendition);
     let mut keys = kit.context(SERVICE).blobs.list(&prefix).await.unwrap();
     keys.sort_unstable();
     keys.iter().map(|key| key.strip_prefix(&format!("{prefix}/")).unwrap().to_owned()).collect()
 }
 
+/// The attempts that left something of a content item in the blob store: one at most, when all work has ended.
+pub(crate) async fn attempts(kit: &Testkit, order: &OrderTranscode) -> Vec<String> {
+    let prefix = format!("{}/", output_prefix(order.tenant, order.content_id));
+    let keys = kit.context(SERVICE).blobs.list(prefix.trim_end_matches('/')).await.unwrap();
+    let attempt = |key: &String| key.strip_prefix(&prefix).unwrap().split('/').next().unwrap().to_owned();
+    let mut attempts: Vec<_> = keys.iter().map(attempt).collect();
+    attempts.sort_unstable();
+    attempts.dedup();
+    attempts
+}
+
 /// A rendition's file on this machine.
-pub(crate) fn file(kit: &Testkit, order: &OrderTranscode, name: &str) -> PathBuf {
-    let key = format!("{}/{name}", output_prefix(order.tenant, order.content_id));
+pub(crate) async fn file(kit: &Testkit, order: &OrderTranscode, name: &str) -> PathBuf {
+    let rendition = attempts(kit, order).await.pop().unwrap();
+    let key = format!("{}/{name}", rendition_prefix(order.tenant, order.content_id, &rendition));
     kit.context(SERVICE).blobs.local_path(&key).unwrap()
 }
 

@@ -1,15 +1,18 @@
 //! Files as players and caches ask for them.
 
+use std::time::Duration;
+
 use http::Method;
-use nexus_testkit::Backend;
+use nexus_testkit::{Backend, eventually};
 
 use crate::on_each_database;
-use crate::support::{SEGMENT, beside, editor, playback, published, ready, start};
+use crate::support::{SEGMENT, act, beside, editor, playback, published, ready, start};
 
 on_each_database!(
     files_come_with_their_types_and_rules_for_caches,
     byte_ranges_are_served,
     a_known_version_is_not_sent_again,
+    addresses_that_caches_share_change_with_each_publication,
     head_says_what_get_would,
     no_path_leads_out,
 );
@@ -19,21 +22,26 @@ async fn files_come_with_their_types_and_rules_for_caches(backend: Backend) {
     let maker = editor();
     let public = playback(&kit, None, published(&kit, &maker, "public").await).await;
     let signed = playback(&kit, Some(&maker), ready(&kit, &maker).await).await;
-    for (file, kind, of_public, of_signed) in [
-        ("master.m3u8", "application/vnd.apple.mpegurl", "private, no-cache", "no-store"),
-        ("240p/index.m3u8", "application/vnd.apple.mpegurl", "private, no-cache", "no-store"),
-        ("poster.jpg", "image/jpeg", "private, no-cache", "no-store"),
-        ("thumbs/1.jpg", "image/jpeg", "private, no-cache", "no-store"),
-        ("240p/init.mp4", "video/mp4", "private, max-age=31536000, immutable", "private, max-age=300, immutable"),
-        (
-            "240p/00000.m4s",
-            "video/iso.segment",
-            "private, max-age=31536000, immutable",
-            "private, max-age=300, immutable",
-        ),
+    let id = public.content_id;
+    let unversioned = |file: &str| format!("/api/stream/hls/{id}/public/{file}");
+    let (list, piece) =
+        ("public, max-age=0, s-maxage=5, must-revalidate", "public, max-age=31536000, s-maxage=60, immutable");
+    let (own_list, own_piece) = ("private, no-cache", "private, max-age=31536000, immutable");
+    for (file, kind, of_version, of_public, of_signed) in [
+        ("master.m3u8", "application/vnd.apple.mpegurl", list, own_list, "no-store"),
+        ("240p/index.m3u8", "application/vnd.apple.mpegurl", list, own_list, "no-store"),
+        ("poster.jpg", "image/jpeg", list, own_list, "no-store"),
+        ("thumbs/1.jpg", "image/jpeg", list, own_list, "no-store"),
+        ("240p/init.mp4", "video/mp4", piece, own_piece, "private, max-age=300, immutable"),
+        ("240p/00000.m4s", "video/iso.segment", piece, own_piece, "private, max-age=300, immutable"),
     ] {
-        for (addresses, rule) in [(&public, of_public), (&signed, of_signed)] {
-            let reply = kit.get(&beside(addresses, file)).send().await.expect(200);
+        for (address, rule) in
+            [(beside(&public, file), of_version), (unversioned(file), of_public), (beside(&signed, file), of_signed)]
+        {
+            let reply = kit.get(&address).send().await.expect(200);
+            let tags = ["surrogate-key", "cache-tag"].map(|name| reply.headers.get(name).cloned());
+            let tag = rule.starts_with("public").then(|| format!("content-{id}").parse().unwrap());
+            assert_eq!(tags, [tag.clone(), tag], "{address}");
             assert_eq!(
                 (reply.header("content-type").as_str(), reply.header("cache-control").as_str()),
                 (kind, rule),
@@ -83,9 +91,35 @@ async fn a_known_version_is_not_sent_again(backend: Backend) {
     let etag = kit.get(&address).send().await.expect(200).header("etag");
     let known = kit.get(&address).header("if-none-match", &etag).send().await.expect(304);
     assert!(known.body.is_empty());
-    assert_eq!((known.header("etag"), known.header("cache-control")), (etag.clone(), "private, no-cache".to_owned()));
+    assert_eq!(known.header("etag"), etag);
+    assert_eq!(known.header("cache-control"), "public, max-age=0, s-maxage=5, must-revalidate");
     let _ = kit.get(&address).header("if-none-match", "\"older\"").send().await.expect(200);
     assert_ne!(kit.get(&address.replace("master.m3u8", "poster.jpg")).send().await.expect(200).header("etag"), etag);
+}
+
+async fn addresses_that_caches_share_change_with_each_publication(backend: Backend) {
+    let (kit, _) = start(backend).await;
+    let maker = editor();
+    let id = published(&kit, &maker, "public").await;
+    let first = playback(&kit, None, id).await;
+    assert_eq!(playback(&kit, None, id).await, first);
+    act(&kit, &maker, id, "unpublish").await;
+    let gone = eventually("it is taken back", async || {
+        let reply = kit.get(&beside(&first, "240p/00000.m4s")).send().await;
+        (reply.status == 404).then_some(reply)
+    })
+    .await;
+    assert_eq!(gone.header("cache-control"), "no-store");
+    kit.clock.advance(Duration::from_secs(1));
+    act(&kit, &maker, id, "publish").await;
+    let second = playback(&kit, None, id).await;
+    assert_ne!(second.hls_url, first.hls_url);
+    for file in ["master.m3u8", "240p/index.m3u8", "240p/00000.m4s"] {
+        let _ = kit.get(&beside(&second, file)).send().await.expect(200);
+        let _ = kit.get(&beside(&first, file)).send().await.expect(404);
+    }
+    // The address that people keep is always the same.
+    let _ = kit.get(&format!("/api/stream/hls/{id}/public/master.m3u8")).send().await.expect(200);
 }
 
 async fn head_says_what_get_would(backend: Backend) {

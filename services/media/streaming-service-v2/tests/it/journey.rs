@@ -200,7 +200,7 @@ async fn files_that_can_not_be_played_leave_nothing(backend: Backend) {
     let refused = upload_becomes(&kit, &maker, &truncated, "refused").await;
     assert!(refused["error"].as_str().unwrap().contains("the file is incomplete"), "{refused}");
     nothing_is_left(&kit, &maker).await;
-    let folder = kit.context("puabo-dsp-upload-mgr").data_dir().unwrap().join("files");
-    eventually("no unfinished file is left", async || (std::fs::read_dir(&folder).unwrap().count() == 0).then_some(()))
+    let blobs = &kit.context("puabo-dsp-upload-mgr").blobs;
+    eventually("no unfinished file is left", async || blobs.list("incoming").await.unwrap().is_empty().then_some(()))
         .await;
 }

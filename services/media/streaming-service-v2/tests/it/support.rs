@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Method;
 use nexus_contracts::content_management::{AttachUpload, ContentId};
-use nexus_contracts::streamcore::{JobId, JobSucceeded, SERVICE as STREAMCORE, output_prefix};
+use nexus_contracts::streamcore::{JobId, JobSucceeded, SERVICE as STREAMCORE, rendition_prefix};
 use nexus_contracts::streaming_service_v2::{Playback, SERVICE};
 use nexus_kernel::events::Event;
 use nexus_kernel::{Role, TenantId};
@@ -15,6 +15,8 @@ use uuid::Uuid;
 
 use crate::stand_in::StandIn;
 
+/// The attempt that made the renditions.
+pub(crate) const RENDITION: &str = "0199b3a2-7c1e-7d40-8a51-3f0e6b9d2c11";
 /// The bytes of the only segment.
 pub(crate) const SEGMENT: &[u8] = b"0123456789";
 
@@ -72,7 +74,7 @@ pub(crate) async fn media_becomes(kit: &Testkit, by: &Person, id: ContentId, sta
 /// A private draft that plays.
 pub(crate) async fn ready(kit: &Testkit, by: &Person) -> ContentId {
     let id = attach(kit, by).await;
-    let prefix = output_prefix(by.tenant, id);
+    let prefix = rendition_prefix(by.tenant, id, RENDITION);
     for (name, bytes) in [
         ("master.m3u8", b"#EXTM3U\n".as_slice()),
         ("poster.jpg", b"jpeg"),
@@ -85,7 +87,14 @@ pub(crate) async fn ready(kit: &Testkit, by: &Person) -> ContentId {
         kit.context(SERVICE).blobs.put(&format!("{prefix}/{name}"), Bytes::copy_from_slice(bytes)).await.unwrap();
     }
     let job_id = JobId(Uuid::now_v7());
-    let done = JobSucceeded { job_id, content_id: id, duration_ms: 4_000, width: Some(426), height: Some(240) };
+    let done = JobSucceeded {
+        job_id,
+        content_id: id,
+        duration_ms: 4_000,
+        width: Some(426),
+        height: Some(240),
+        rendition: RENDITION.to_owned(),
+    };
     announce(kit, by.tenant, &done).await;
     media_becomes(kit, by, id, "ready").await;
     id

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::on_each_database;
 use crate::stand_in::StandIn;
-use crate::support::{announce, attach, content, delete, editor, media_becomes, ready, start};
+use crate::support::{RENDITION, announce, attach, content, delete, editor, media_becomes, ready, start};
 
 on_each_database!(
     new_media_is_ordered_once,
@@ -76,7 +76,14 @@ async fn progress_and_failure_are_reported(backend: Backend) {
     // A retry begins anew, and may succeed.
     announce(&kit, maker.tenant, &JobProgressed { job_id, content_id, progress: 0.0 }).await;
     media_becomes(&kit, &maker, content_id, "processing").await;
-    let done = JobSucceeded { job_id, content_id, duration_ms: 1_000, width: None, height: None };
+    let done = JobSucceeded {
+        job_id,
+        content_id,
+        duration_ms: 1_000,
+        width: None,
+        height: None,
+        rendition: RENDITION.to_owned(),
+    };
     announce(&kit, maker.tenant, &done).await;
     assert_eq!(media_becomes(&kit, &maker, content_id, "ready").await["duration_ms"], 1_000);
 }
@@ -88,8 +95,14 @@ async fn a_report_waits_for_content_management(backend: Backend) {
     orders(&stand_in).await;
     // content-management is away while the transcode ends.
     let kit = kit.restart(vec![streaming_service_v2::service(), stand_in.service()]).await;
-    let done =
-        JobSucceeded { job_id: JobId(Uuid::now_v7()), content_id, duration_ms: 1_000, width: None, height: None };
+    let done = JobSucceeded {
+        job_id: JobId(Uuid::now_v7()),
+        content_id,
+        duration_ms: 1_000,
+        width: None,
+        height: None,
+        rendition: RENDITION.to_owned(),
+    };
     announce(&kit, maker.tenant, &done).await;
     let services = vec![streaming_service_v2::service(), content_management::service(), stand_in.service()];
     let kit = kit.restart(services).await;
@@ -126,8 +139,14 @@ async fn deleted_content_is_removed_and_nothing_more_is_said_about_it(backend: B
     delete(&kit, &maker, id).await;
     eventually("streamcore is told", async || (*stand_in.removals.lock().unwrap() == [id]).then_some(())).await;
     // A transcode that ends too late is nobody's business any more.
-    let late =
-        JobSucceeded { job_id: JobId(Uuid::now_v7()), content_id: id, duration_ms: 1, width: None, height: None };
+    let late = JobSucceeded {
+        job_id: JobId(Uuid::now_v7()),
+        content_id: id,
+        duration_ms: 1,
+        width: None,
+        height: None,
+        rendition: RENDITION.to_owned(),
+    };
     announce(&kit, maker.tenant, &late).await;
     let after = ready(&kit, &maker).await;
     let _ = content(&kit, &maker, after).await.expect(200);

@@ -94,3 +94,21 @@ async fn heads_that_are_too_large_are_refused_with_the_reason() {
     let reply = kit.get(&format!("/api/content/echo?{}", "a".repeat(8_200))).send().await.expect(414);
     assert_eq!(reply.code(), "uri-too-long");
 }
+
+#[tokio::test]
+async fn two_gateways_on_one_redis_let_in_together_what_one_would() {
+    let url = std::env::var("NEXUS_TEST_REDIS").unwrap_or_else(|_| "redis://127.0.0.1:6379".to_owned());
+    let adjust = |config: &mut nexus_kernel::config::Config| {
+        config.cache.redis = url.as_str().into();
+        config.gateway.burst = 20;
+        config.gateway.requests_per_second = 0.001;
+    };
+    let gateways = [started(adjust).await, started(adjust).await];
+    // One that no other run counts.
+    let random = uuid::Uuid::now_v7().into_bytes();
+    let address = [10, random[13], random[14], random[15]];
+    let asked = (0..60).map(|index| gateways[index % 2].get("/api/content/echo").from_address(address).send());
+    let replies = futures::future::join_all(asked).await;
+    let count = |status: u16| replies.iter().filter(|reply| reply.status == status).count();
+    assert_eq!((count(200), count(429)), (20, 40));
+}

@@ -6,13 +6,17 @@ mod browser;
 mod connection;
 mod console;
 mod documents;
+mod hostile;
 mod identity;
+mod instances;
 mod limits;
 mod log;
+mod overload;
 mod reading;
 mod routing;
 mod support;
 mod system;
+mod tls;
 mod tokens;
 
 /// Makes each of these functions a test on SQLite and one on PostgreSQL.

@@ -147,8 +147,8 @@ pub(crate) async fn listen(kit: &Testkit) -> Listening {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let shutdown = CancellationToken::new();
-    let router = kit.cloud.router("backend-api").unwrap();
-    let server = tokio::spawn(backend_api::serve(listener, router, shutdown.clone()));
+    let listening = backend_api::Listening::open(listener, kit.context("backend-api")).unwrap();
+    let server = tokio::spawn(backend_api::serve(listening, shutdown.clone()));
     Listening { address, shutdown, server }
 }
 
