@@ -130,6 +130,11 @@ impl Reply {
         serde_json::from_slice(&self.body).context("the reply is not what this version of nexus expects")
     }
 
+    /// The body as it is.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
     /// What a refusal says.
     pub(crate) fn problem(&self) -> anyhow::Error {
         match serde_json::from_slice::<ProblemDetails>(&self.body) {

@@ -1,6 +1,7 @@
 //! Nexus COS: the whole cloud in one program.
 
 mod api;
+mod archive;
 mod assets;
 mod cli;
 mod commands;
@@ -8,7 +9,10 @@ mod compose;
 mod connect;
 mod demo;
 mod folder;
+mod manifests;
 mod sign_in;
+mod supervisor;
+mod watch;
 
 use std::process::ExitCode;
 

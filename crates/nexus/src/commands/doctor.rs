@@ -1,5 +1,7 @@
 //! `nexus doctor`: what is wrong on this machine, and how to mend it.
 
+mod discovery;
+
 use std::fmt::Write;
 use std::net::TcpListener;
 use std::path::Path;
@@ -9,7 +11,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use nexus_kernel::Clock;
 use nexus_kernel::blobs::Blobs;
 use nexus_kernel::config::Config;
-use nexus_kernel::store::{Store, StoreConfig};
+use nexus_kernel::runtime::store_of;
+use nexus_kernel::store::Store;
 
 /// Less free space than this is a finding, in bytes.
 const LITTLE_SPACE: u64 = 2 << 30;
@@ -26,7 +29,8 @@ pub(super) fn run(config: &Config) -> anyhow::Result<ExitCode> {
         ("clock", clock()),
         ("database", runtime.block_on(database(config))),
         ("bus", runtime.block_on(bus(config))),
-        ("files", files(config)),
+        ("discovery", runtime.block_on(discovery::check(config))),
+        ("files", runtime.block_on(files(config))),
         ("ffmpeg", program(&config.media.ffmpeg)),
         ("ffprobe", program(&config.media.ffprobe)),
     ];
@@ -99,14 +103,17 @@ async fn database(config: &Config) -> Finding {
     if url.is_empty() {
         return Ok(format!("SQLite in {}", config.data.join("state").display()));
     }
-    let target = StoreConfig::Postgres { url: url.to_owned(), schema: "doctor".to_owned(), pool: 1 };
-    let opened = Store::open(target, "doctor", Clock::system()).await;
+    let opened = Store::open(store_of(config, "doctor"), "doctor", Clock::system()).await;
     let answered = match &opened {
-        Ok(store) => store.ping().await.map_err(|error| error.to_string()),
+        Ok(store) => store.encryption().await.map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     };
     answered
-        .map(|()| "PostgreSQL answers".to_owned())
+        .map(|encryption| match encryption {
+            Some(version) => format!("PostgreSQL answers, encrypted with {version}"),
+            None => "PostgreSQL answers, not encrypted; sslmode=verify-full in store.postgres encrypts and verifies"
+                .to_owned(),
+        })
         .map_err(|error| format!("PostgreSQL: {error}; check store.postgres and that the server runs"))
 }
 
@@ -122,8 +129,15 @@ async fn bus(config: &Config) -> Finding {
     }
 }
 
-fn files(config: &Config) -> Finding {
-    Blobs::open(&config.blobs.url, &config.data).map(|_| "can be opened".to_owned()).map_err(|error| error.to_string())
+async fn files(config: &Config) -> Finding {
+    let checked = match Blobs::open(&config.blobs, &config.data) {
+        Ok(blobs) => blobs.probe().await,
+        Err(error) => Err(error),
+    };
+    let place = if config.blobs.url.is_empty() { "the folder `blobs`" } else { &config.blobs.url };
+    checked.map(|()| format!("{place}: a file was written, read and removed")).map_err(|error| {
+        format!("{place}: {error}; check blobs.url, blobs.endpoint and the rights of blobs.access_key_id (put, get, list, delete)")
+    })
 }
 
 fn program(name: &Path) -> Finding {

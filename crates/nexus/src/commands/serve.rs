@@ -1,6 +1,6 @@
 //! Commands that start services.
 
-use std::fmt::Write;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,44 +9,31 @@ use http::Method;
 use nexus_contracts::user_auth::UserAuth;
 use nexus_kernel::config::{Config, Secret};
 use nexus_kernel::runtime::Cloud;
-use nexus_kernel::{Service, telemetry};
+use nexus_kernel::{Clock, Ids, Service, telemetry};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::Api;
-use crate::compose;
+use crate::compose::{self, GATEWAY};
 use crate::demo::Demo;
 use crate::folder::DataFolder;
 use crate::sign_in::local_url;
+use crate::supervisor::handover;
+use crate::watch::Watch;
 
-const GATEWAY: &str = "backend-api";
-const ACCOUNTS: &str = "user-auth";
+pub(super) const ACCOUNTS: &str = "user-auth";
 /// How long a service may take to answer once it was started.
-const ANSWER: Duration = Duration::from_secs(10);
+pub(super) const ANSWER: Duration = Duration::from_secs(10);
 /// How much of a random token the demo's password is: 119 bits.
 const PASSWORD_LENGTH: usize = 20;
-const NO_DEMO: &str =
+pub(super) const NO_DEMO: &str =
     "The demo was not made: it needs an empty data folder, and this one is in use (choose another --data)\n";
 
 /// Runs every service in this process.
 pub(super) fn up(config: Config, demo: bool) -> anyhow::Result<ExitCode> {
     let _telemetry = telemetry::install(&config.telemetry)?;
     super::runtime()?.block_on(serve(config, compose::services(), demo))
-}
-
-/// Runs the named services in this process.
-pub(super) fn run(config: Config, names: &[String]) -> anyhow::Result<ExitCode> {
-    let known = compose::names();
-    if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
-        bail!("this build has no service `{unknown}`; `nexus services` lists those that it has");
-    }
-    if !names.iter().any(|name| name == GATEWAY) {
-        bail!("add {GATEWAY}: without the gateway nothing can reach the services of this process");
-    }
-    let _telemetry = telemetry::install(&config.telemetry)?;
-    let chosen = compose::services().into_iter().filter(|service| names.iter().any(|name| name == service.name()));
-    super::runtime()?.block_on(serve(config, chosen.collect(), false))
 }
 
 /// Brings every schema up to date; the services start no work.
@@ -69,25 +56,23 @@ pub(super) fn openapi() -> anyhow::Result<ExitCode> {
 async fn serve(mut config: Config, services: Vec<Service>, demo: bool) -> anyhow::Result<ExitCode> {
     let folder = DataFolder::take(&config.data)?;
     let mut stop = Stop::listen()?;
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("listening on {}; choose another address with --listen", config.listen))?;
-    let address = listener.local_addr().context("the address that was given")?;
-    // With port 0 the system chooses one, and links must name it.
-    config.public_url = config.public_url.replace(&format!("http://{}", config.listen), &format!("http://{address}"));
+    let (listener, address) = listen(&mut config).await?;
     let api = Api::at(&local_url(address))?;
     let environment = compose::environment(config).await?;
+    let names: Vec<_> = services.iter().map(Service::name).collect();
     let cloud = Cloud::start(&environment, services).await?;
-    let gateway = cloud.router(GATEWAY).context("the gateway is among the services")?;
+    let _watch = Watch::open(environment.config.telemetry.listen, &cloud, &names).await?;
+    let gateway = cloud.context_of(GATEWAY).context("the gateway is among the services")?;
+    let listening = backend_api::Listening::open(listener, gateway)?;
     let closing = CancellationToken::new();
-    let server = tokio::spawn(backend_api::serve(listener, gateway, closing.clone()));
+    let server = tokio::spawn(backend_api::serve(listening, closing.clone()));
 
     let ready = async {
-        let link = setup_link(&cloud).await?;
+        let link = if cloud.router(ACCOUNTS).is_some() { setup_link(&cloud).await? } else { None };
         let new = demo && folder.was_empty() && link.is_some();
         announce(&cloud, &environment.config, &api, link.as_ref().filter(|_| !new)).await?;
         match link.filter(|_| new) {
-            Some(token) => show(&cloud, &environment.config, api, &token).await,
+            Some(token) => show(&environment.config, api, &token).await,
             None if demo => super::print(NO_DEMO).map(drop),
             None => Ok(()),
         }
@@ -112,6 +97,20 @@ async fn serve(mut config: Config, services: Vec<Service>, demo: bool) -> anyhow
     outcome.map(|()| ExitCode::SUCCESS)
 }
 
+/// Opens the gateway's port.
+pub(super) async fn listen(config: &mut Config) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = match handover::inherited().context("the listener that was handed down")? {
+        Some(listener) => listener,
+        None => TcpListener::bind(config.listen)
+            .await
+            .with_context(|| format!("listening on {}; choose another address with --listen", config.listen))?,
+    };
+    let address = listener.local_addr().context("the address that was given")?;
+    // With port 0 the system chooses one, and links must name it.
+    config.public_url = config.public_url.replace(&format!("://{}", config.listen), &format!("://{address}"));
+    Ok((listener, address))
+}
+
 /// Says that the system is there, once each part of it answers and the port does, and how to make the first account.
 async fn announce(cloud: &Cloud, config: &Config, api: &Api, setup_token: Option<&Secret>) -> anyhow::Result<()> {
     let context = cloud.context_of(GATEWAY).context("the gateway is among the services")?;
@@ -119,25 +118,32 @@ async fn announce(cloud: &Cloud, config: &Config, api: &Api, setup_token: Option
         let call = context.mesh.to(name).timeout(ANSWER).get("/health/live").send();
         call.await.with_context(|| format!("{name} was started and does not answer"))?;
     }
-    api.call(Method::GET, "/health/live").send().await.context("the gateway was started and does not answer")?;
+    // Under TLS it shows a certificate for its public name alone; that it listens must be enough.
+    if config.gateway.tls.certificate.as_os_str().is_empty() {
+        api.call(Method::GET, "/health/live").send().await.context("the gateway was started and does not answer")?;
+    }
     let mut text = format!("Nexus COS is running at {}\n", config.public_url);
     if let Some(token) = setup_token {
-        let url = format!("{}/setup?token={}", config.public_url, token.expose());
-        writeln!(text, "Make the owner's account (once, this link is a key): {url}")?;
+        text.push_str(&invitation(config, token));
     }
     super::print(&text).map(drop)
 }
 
-/// What makes the first account; `None` when there is one, or no service that keeps accounts.
-async fn setup_link(cloud: &Cloud) -> anyhow::Result<Option<Secret>> {
-    let Some(context) = cloud.context_of(GATEWAY).filter(|_| cloud.router(ACCOUNTS).is_some()) else { return Ok(None) };
+/// What makes the first account, as the gateway may ask; `None` when there is one, or no gateway here.
+pub(super) async fn setup_link(cloud: &Cloud) -> anyhow::Result<Option<Secret>> {
+    let Some(context) = cloud.context_of(GATEWAY) else { return Ok(None) };
     Ok(UserAuth::new(&context.mesh).setup_link().await.context("asking for the set-up link")?.token)
 }
 
+/// How the owner's account is made.
+pub(super) fn invitation(config: &Config, setup_token: &Secret) -> String {
+    let url = format!("{}/setup?token={}", config.public_url, setup_token.expose());
+    format!("Make the owner's account (once, this link is a key): {url}\n")
+}
+
 /// Makes the demo.
-async fn show(cloud: &Cloud, config: &Config, api: Api, setup_token: &Secret) -> anyhow::Result<()> {
-    let context = cloud.context_of(GATEWAY).context("the gateway is among the services")?;
-    let password: String = context.ids.random_token().chars().take(PASSWORD_LENGTH).collect();
+pub(super) async fn show(config: &Config, api: Api, setup_token: &Secret) -> anyhow::Result<()> {
+    let password: String = Ids::new(Clock::system()).random_token().chars().take(PASSWORD_LENGTH).collect();
     let mut demo = Demo::set_up(api, setup_token, Secret::from(password.as_str())).await?;
     super::print(&demo.greeting())?;
     match demo.make_media(config).await {
@@ -149,20 +155,20 @@ async fn show(cloud: &Cloud, config: &Config, api: Api, setup_token: &Secret) ->
 }
 
 /// The signals that ask for an end.
-struct Stop {
+pub(super) struct Stop {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Stop {
-    fn listen() -> anyhow::Result<Self> {
+    pub(super) fn listen() -> anyhow::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate()).context("listening for SIGTERM")?,
             interrupt: signal(SignalKind::interrupt()).context("listening for SIGINT")?,
         })
     }
 
-    async fn asked(&mut self) {
+    pub(super) async fn asked(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod command_line;
+mod copies;
 mod declared;
+mod distributed;
+mod load;
 mod program;
 mod running;
+mod supervision;

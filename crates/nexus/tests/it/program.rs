@@ -55,6 +55,70 @@ pub(crate) struct Running {
     said: Vec<String>,
 }
 
+/// Where a system's gateway listens.
+pub(crate) struct Door(String);
+
+impl Door {
+    /// A request to it: the status, and the body if it is JSON.
+    pub(crate) fn request(&self, method: &str, path: &str, token: Option<&str>, body: Option<&Value>) -> (u16, Value) {
+        let (status, body) = self.exchange(method, path, token, body);
+        (status, serde_json::from_str(&body).unwrap_or(Value::Null))
+    }
+
+    fn exchange(&self, method: &str, path: &str, token: Option<&str>, body: Option<&Value>) -> (u16, String) {
+        let body = body.map(ToString::to_string).unwrap_or_default();
+        let bearer = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{bearer}content-type: application/json\r\n\
+             content-length: {}\r\n\r\n",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(&self.0).expect("the gateway listens");
+        stream.write_all(format!("{head}{body}").as_bytes()).expect("the gateway takes the request");
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).expect("the gateway answers");
+        let status = reply.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("the reply has a status");
+        let (_, body) = reply.split_once("\r\n\r\n").expect("the reply's head ends");
+        (status, body.to_owned())
+    }
+}
+
+/// A command that goes on until the test ends, and what it prints.
+pub(crate) struct Following {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Following {
+    /// Starts it.
+    pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let mut command = program(folder, arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program runs");
+        let (sender, lines) = channel();
+        let output = BufReader::new(child.stdout.take().expect("it is piped"));
+        std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, lines }
+    }
+
+    /// The next line that contains these words.
+    pub(crate) fn wait_for(&mut self, words: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(START).unwrap_or_else(|_| panic!("`{words}` was not printed"));
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        // It ends only by this.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// How a system ended.
 pub(crate) struct Stopped {
     /// Its exit code.
@@ -71,14 +135,25 @@ impl Running {
 
     /// The program at a free port, ready.
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let mut running = Self::begin(folder, arguments, &[]);
+        running.wait_for_start("Nexus COS is running at ");
+        running
+    }
+
+    /// The program at a free port with these variables, perhaps not ready yet.
+    pub(crate) fn begin(folder: &Path, arguments: &[&str], variables: &[(&str, String)]) -> Self {
         let mut command = program(folder, &[arguments, &["--listen", "127.0.0.1:0"]].concat());
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program runs");
         let (sender, lines) = channel();
         let output = BufReader::new(child.stdout.take().expect("it is piped"));
         std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        let mut running = Self { child, lines, said: Vec::new() };
-        running.wait_for("Nexus COS is running at ", START);
-        running
+        Self { child, lines, said: Vec::new() }
+    }
+
+    /// Waits until it says that it is ready.
+    pub(crate) fn wait_for_start(&mut self, words: &str) -> String {
+        self.wait_for(words, START)
     }
 
     /// The next line that contains these words.
@@ -105,22 +180,30 @@ impl Running {
         address.to_owned()
     }
 
+    /// The way in, which can be used elsewhere too.
+    pub(crate) fn door(&self) -> Door {
+        Door(self.address())
+    }
+
     /// A request to it: the status, and the body if it is JSON.
     pub(crate) fn request(&self, method: &str, path: &str, token: Option<&str>, body: Option<&Value>) -> (u16, Value) {
-        let body = body.map(ToString::to_string).unwrap_or_default();
-        let bearer = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{bearer}content-type: application/json\r\n\
-             content-length: {}\r\n\r\n",
-            body.len()
-        );
-        let mut stream = TcpStream::connect(self.address()).expect("the gateway listens");
-        stream.write_all(format!("{head}{body}").as_bytes()).expect("the gateway takes the request");
-        let mut reply = String::new();
-        stream.read_to_string(&mut reply).expect("the gateway answers");
-        let status = reply.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("the reply has a status");
-        let (_, body) = reply.split_once("\r\n\r\n").expect("the reply's head ends");
-        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+        self.door().request(method, path, token, body)
+    }
+
+    /// How many requests of this route a service has answered, as the gateway tells.
+    pub(crate) fn metric(&self, service: &str, route: &str) -> u64 {
+        let (_, text) = self.door().exchange("GET", "/metrics", None, None);
+        let of_route = |line: &&str| {
+            let labels = [format!("service=\"{service}\""), format!("route=\"{route}\"")];
+            line.starts_with("http_requests_total{") && labels.iter().all(|label| line.contains(label))
+        };
+        let count = |line: &str| line.rsplit(' ').next().and_then(|count| count.parse::<u64>().ok());
+        text.lines().filter(of_route).filter_map(count).sum()
+    }
+
+    /// Kills it without a word.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("the program still ran");
     }
 
     /// Asks it to stop, and waits until it has.
