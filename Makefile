@@ -64,14 +64,21 @@ release: web ## Build the optimised program with the console inside: target/rele
 interop: test-tools web ## Run every third-party client of tests/interop against the system
 	@scripts/each.sh tests/interop
 
+.PHONY: deploy-check
+deploy-check: lint-tools $(NEXUS_BIN) ## Check the files of deploy/ against schemas, services.toml and the programs that read them
+	@deploy/check.sh
+
+.PHONY: deploy-test
+deploy-test: test-tools web ## Run the system behind nginx, as its image would, and the commands of docs/operations
+	@scripts/each.sh tests/deploy
+
 .PHONY: interop-%
 interop-%: test-tools web ## Run the third-party clients of one service
 	@scripts/each.sh tests/interop $*
 
 .PHONY: faults
-faults: test-tools ## Kill the writing process 200 times, stop and wipe the bus, and check that nothing is lost or applied twice
-	@services=$$(scripts/test-services.sh start); eval "$$services"; \
-		FAULTS_KILLS=$(or $(FAULTS_KILLS),200) cargo nextest run $(LOCKED) -p nexus-faults --no-capture
+faults: test-tools ## Kill processes, lose servers, fill disks, move clocks, cut networks, and check that nothing is lost or done twice (FAULTS_KILLS=200)
+	@FAULTS_KILLS=$(or $(FAULTS_KILLS),200) cargo nextest run $(LOCKED) --profile faults -p nexus-faults --no-capture
 
 .PHONY: advisories
 advisories: lint-tools ## Check dependencies against the advisory database, which needs a network

@@ -15,4 +15,5 @@ step "clippy" cargo clippy --workspace --all-targets -- -D warnings
 step "dependencies" cargo deny check bans licenses sources
 step "console" console
 step "shell scripts" shell_scripts
+step "deployment files" deploy/check.sh
 finish

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The PostgreSQL, Redis and NATS that tests use. A server that answers at its usual port is used as it is; where none
+# The PostgreSQL, Redis, NATS and S3 that tests use. A server that answers at its usual port is used as it is; where none
 # does, one is started on a port of its own with its state under the target folder, and stopped by `stop`.
 # `start` prints the variables that tests read, as shell exports.
 # `create-database NAME` and `drop-database NAME` work on the server that NEXUS_TEST_POSTGRES names; the first prints its URL.
@@ -14,6 +14,7 @@ if [ "$(id -u)" = 0 ]; then cluster=/var/lib/nexus-cos-test/postgres; else clust
 own_postgres=55432
 own_redis=56379
 own_nats=54222
+own_s3=59000
 
 # wait_for WHAT LOG COMMAND...: until the command succeeds, at most 30 s.
 wait_for() {
@@ -116,6 +117,36 @@ start_nats() {
     NEXUS_TEST_NATS=nats://127.0.0.1:$port
 }
 
+# ---- S3
+
+bucket=nexus-test
+# It answers when it can make the bucket, or has it.
+s3_answers() { curl -sf -o /dev/null --max-time 5 -X PUT "http://127.0.0.1:$own_s3/$bucket" 2>/dev/null; }
+
+# moto, in a virtual environment that is made again when what it should have has changed.
+s3_server() {
+    local folder=$state/s3 wanted=scripts/s3-server.txt
+    if ! cmp -s "$wanted" "$folder/requirements.txt"; then
+        say "Installing the S3 server of the tests"
+        rm -rf "$folder"
+        python3 -m venv "$folder"
+        "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$wanted" >&2
+        cp "$wanted" "$folder/requirements.txt"
+    fi
+}
+
+start_s3() {
+    [ -z "${NEXUS_TEST_S3:-}" ] || return 0
+    if ! s3_answers; then
+        s3_server
+        say "Starting an S3 server for the tests on port $own_s3"
+        nohup "$state/s3/bin/moto_server" -H 127.0.0.1 -p $own_s3 </dev/null >"$state/s3/log" 2>&1 &
+        echo $! >"$state/s3/pid"
+        wait_for "the S3 server" "$state/s3/log" s3_answers
+    fi
+    NEXUS_TEST_S3=http://127.0.0.1:$own_s3/$bucket
+}
+
 stop_by_pid() {
     [ -s "$1" ] || return 0
     kill "$(cat "$1")" 2>/dev/null || true
@@ -129,8 +160,9 @@ case "${1:-}" in
         start_postgres
         start_redis
         start_nats
+        start_s3
         printf 'export %s=%q\n' NEXUS_TEST_POSTGRES "$NEXUS_TEST_POSTGRES" NEXUS_TEST_REDIS "$NEXUS_TEST_REDIS" \
-            NEXUS_TEST_NATS "$NEXUS_TEST_NATS"
+            NEXUS_TEST_NATS "$NEXUS_TEST_NATS" NEXUS_TEST_S3 "$NEXUS_TEST_S3"
         ;;
     stop)
         if as_postgres test -s "$cluster/postmaster.pid" 2>/dev/null; then
@@ -138,6 +170,7 @@ case "${1:-}" in
         fi
         stop_by_pid "$state/redis/pid"
         stop_by_pid "$state/nats/pid"
+        stop_by_pid "$state/s3/pid"
         ;;
     create-database)
         sql "$NEXUS_TEST_POSTGRES" -c "CREATE DATABASE \"$2\""

@@ -26,8 +26,9 @@ if has_doctests; then step "Rust examples in documents" cargo test "${locked[@]}
 step "console" console
 step "journeys in Chromium" journeys
 step "journeys on PostgreSQL, NATS and Redis" journeys_on_servers
+step "two instances of every service" bash tests/distributed/run.sh
 shopt -s nullglob
-for client in tests/interop/*/run.sh; do
+for client in tests/interop/*/run.sh tests/deploy/*/run.sh; do
     step "$(dirname "$client")" bash "$client"
 done
 finish

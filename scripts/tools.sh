@@ -25,8 +25,16 @@ test_packages() {
     have redis-server || echo redis-server
     have nats-server || echo nats-server
     have ffmpeg && have ffprobe || echo ffmpeg
+    have nginx || echo nginx-light
+    have bwrap || echo bubblewrap
     [ -n "$NEXUS_TEST_CHROMIUM" ] || have chromium || echo chromium
     python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+}
+
+# Clocks and networks that go wrong; without them the fault suite leaves those faults out.
+fault_packages() {
+    compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || echo faketime
+    have ip && have tc || echo iproute2
 }
 
 # packages LISTER: installs what LISTER names, and reports what is still missing afterwards.
@@ -51,15 +59,30 @@ cargo_tool() {
 
 test_tools() {
     packages test_packages
+    local wished
+    mapfile -t wished < <(fault_packages)
+    [ ${#wished[@]} -eq 0 ] || apt_install "${wished[@]}" || true
     cargo_tool cargo-nextest 0.9.100
 }
 
-shellcheck_package() { have shellcheck || echo shellcheck; }
+lint_packages() {
+    have shellcheck || echo shellcheck
+    have nginx || echo nginx-light
+    have nats-server || echo nats-server
+    python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+}
+
+# Debian's own is too old to know components.
+kubectl_tool() {
+    have kubectl && version_at_least "$(kubectl version --client 2>/dev/null | awk '/^Kustomize/ {print $3}' | tr -d v)" 5.0.0 ||
+        missing+=("kubectl 1.27 or newer: https://kubernetes.io/docs/tasks/tools")
+}
 
 lint_tools() {
     cargo fmt --version >/dev/null 2>&1 || missing+=("rustfmt: rustup component add rustfmt")
     cargo clippy --version >/dev/null 2>&1 || missing+=("clippy: rustup component add clippy")
-    packages shellcheck_package
+    packages lint_packages
+    kubectl_tool
     # Older ones can not read what this cargo says about the workspace.
     cargo_tool cargo-deny 0.18.4
 }

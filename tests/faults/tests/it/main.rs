@@ -1,60 +1,73 @@
-//! A writing process is killed again and again, and its bus is stopped and wiped meanwhile. Afterwards every acknowledged write
-//! must be there, with its effect applied once. Late is allowed, lost is not.
+//! Faults happen to a small distributed system while clients write. Late is allowed, lost is not, nor is twice.
+//!
+//! Each test is one system, and each of its faults happens again and again: the short form takes a minute or two in all, and
+//! `make faults` runs the long one. With `--no-capture` they print what they found.
 
-mod nats;
-mod run;
-mod victim;
-
+use std::path::Path;
 use std::time::Duration;
 
-use nats::NatsServer;
-use nexus_testkit::{Database, eventually_within};
-use run::{Midway, Run};
-use victim::Target;
+use nexus_faults::fault::Fault;
+use nexus_faults::scenario::Suite;
+use nexus_faults::system::Kind;
+use nexus_testkit::eventually_within;
 
-/// How often the process is killed; `make faults` asks for more.
-const KILLS: usize = 25;
-
-fn kills() -> usize {
-    std::env::var("FAULTS_KILLS").ok().map_or(KILLS, |text| text.parse().expect("FAULTS_KILLS is a number"))
+async fn suite(kind: Kind) -> Suite {
+    Suite::start(kind, Path::new(env!("CARGO_BIN_EXE_nexus-faults"))).await
 }
 
 #[tokio::test]
-async fn no_acknowledged_write_is_lost_on_sqlite() {
-    let folder = tempfile::tempdir().expect("the system's temporary folder can be written");
-    let mut run = Run::new(Target { data: folder.path().to_owned(), postgres: String::new(), nats: String::new() });
-    for _ in 0..kills() {
-        run.kill_once(Midway::Nothing).await;
+async fn nothing_is_lost_or_done_twice_on_sqlite() {
+    let mut suite = suite(Kind::Embedded).await;
+    for fault in [Fault::Kill, Fault::DiskFull, Fault::ClockForward, Fault::ClockBack, Fault::Pause] {
+        suite.suffer(fault).await;
     }
-    run.check().await;
+    suite.finish();
 }
 
 #[tokio::test]
-async fn no_acknowledged_write_is_lost_on_postgres_when_the_bus_stops_and_forgets() {
-    let folder = tempfile::tempdir().expect("the system's temporary folder can be written");
-    let database = Database::create().await;
-    let mut server = NatsServer::start().await;
-    let mut run = Run::new(Target {
-        data: folder.path().to_owned(),
-        postgres: database.url.clone(),
-        nats: server.url().to_owned(),
-    });
-    let kills = kills();
-    for kill in 0..kills {
-        // While the process writes: the server goes away, stays away for a while, and comes back, once with nothing in its storage.
-        let midway = match kill % 5 {
-            1 => Midway::Stop(&mut server),
-            3 if kill / 5 == kills / 10 => Midway::WipeAndStart(&mut server),
-            3 => Midway::Start(&mut server),
-            _ => Midway::Nothing,
-        };
-        run.kill_once(midway).await;
+async fn nothing_is_lost_or_done_twice_when_processes_and_servers_end() {
+    let mut suite = suite(Kind::Servers).await;
+    let faults = [
+        Fault::Kill,
+        Fault::NatsStop,
+        Fault::NatsWipe,
+        Fault::PostgresStop,
+        Fault::RedisFlush,
+        Fault::RedisStop,
+        Fault::ClockForward,
+        Fault::ClockBack,
+        Fault::Pause,
+    ];
+    for fault in faults {
+        suite.suffer(fault).await;
     }
-    server.start_again().await;
-    run.check().await;
-    assert!(server.wiped(), "the server's storage was wiped in the middle");
-    eventually_within(Duration::from_secs(20), "the stream of events to be there again", async || {
-        server.has_stream().await.then_some(())
+    let nats = &suite.system.servers.as_ref().expect("this system has servers").nats;
+    eventually_within(Duration::from_secs(30), "the stream of events to be there again", async || {
+        nats.has_stream().await.then_some(())
     })
     .await;
+    suite.finish();
+}
+
+#[tokio::test]
+async fn nothing_is_lost_or_done_twice_when_postgres_fails_over() {
+    let mut suite = suite(Kind::Standby).await;
+    suite.suffer(Fault::Failover).await;
+    suite.finish();
+}
+
+#[tokio::test]
+async fn nothing_is_lost_or_done_twice_when_the_disk_of_postgres_is_full() {
+    let mut suite = suite(Kind::SmallDisk).await;
+    suite.suffer(Fault::DiskFull).await;
+    suite.finish();
+}
+
+#[tokio::test]
+async fn nothing_is_lost_or_done_twice_when_the_network_fails() {
+    let mut suite = suite(Kind::Network).await;
+    for fault in [Fault::Partition, Fault::CutOff, Fault::SlowLink] {
+        suite.suffer(fault).await;
+    }
+    suite.finish();
 }
