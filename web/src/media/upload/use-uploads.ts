@@ -27,17 +27,17 @@ export function useUploadRows() {
     refetchInterval: (query) => (awaitsServer(uploadRows(local, query.state.data?.items ?? [])) ? POLL_MS : false),
   });
   const rows = uploadRows(local, server.data?.items ?? []);
-  useNewContent(rows.filter(({ state }) => state === 'accepted').length);
+  useNewContent(rows.filter(({ state }) => state === 'accepted' || state === 'refused').length);
   useFinishedTransfers(local.filter(({ state }) => state === 'sent').length);
   return { rows, error: server.error };
 }
 
-/** The library has a new item. */
-function useNewContent(accepted: number) {
+/** The library has a new item; a file that is refused once it was looked into has one too, that says why. */
+function useNewContent(decided: number) {
   const client = useQueryClient();
   useEffect(() => {
-    if (accepted > 0) void client.invalidateQueries({ queryKey: contentKey });
-  }, [client, accepted]);
+    if (decided > 0) void client.invalidateQueries({ queryKey: contentKey });
+  }, [client, decided]);
 }
 
 /** The server has something to say about a file that is whole now. */
