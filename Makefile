@@ -78,7 +78,7 @@ interop-%: test-tools web ## Run the third-party clients of one service
 
 .PHONY: faults
 faults: test-tools ## Kill processes, lose servers, fill disks, move clocks, cut networks, and check that nothing is lost or done twice (FAULTS_KILLS=200)
-	@FAULTS_KILLS=$(or $(FAULTS_KILLS),200) cargo nextest run $(LOCKED) --profile faults -p nexus-faults --no-capture
+	@FAULTS_KILLS=$(or $(FAULTS_KILLS),200) cargo nextest run $(LOCKED) --profile faults --workspace -E 'package(nexus-faults)' --no-capture
 
 .PHONY: advisories
 advisories: lint-tools ## Check dependencies against the advisory database, which needs a network
