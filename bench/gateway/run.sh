@@ -9,6 +9,9 @@ seconds=${SECONDS_EACH:-10}
 connections=${CONNECTIONS:-"1 16 128 512"}
 peers=${PEERS:-"nginx haproxy express ours"}
 sizes=${SIZES:-"small large"}
+for needed in nginx haproxy wrk node npm curl; do
+    command -v "$needed" >/dev/null || { echo "bench/gateway needs $needed, which is not installed" >&2; exit 1; }
+done
 upstream_port=18080
 peer_port=18081
 

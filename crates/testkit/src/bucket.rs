@@ -1,5 +1,6 @@
 //! A bucket for one test.
 
+use nexus_kernel::config::{BlobConfig, Config};
 use uuid::Uuid;
 
 /// The server and the bucket that tests use when `NEXUS_TEST_S3` is not set.
@@ -35,6 +36,17 @@ impl Bucket {
             url: format!("s3://{bucket}/{}", Uuid::now_v7()),
             access_key_id: "test".to_owned(),
             secret_access_key: "test".to_owned(),
+        }
+    }
+
+    /// The configuration of a cloud whose blobs are kept here.
+    pub fn blobs(self) -> BlobConfig {
+        BlobConfig {
+            url: self.url,
+            endpoint: self.endpoint,
+            access_key_id: self.access_key_id.as_str().into(),
+            secret_access_key: self.secret_access_key.as_str().into(),
+            ..Config::default().blobs
         }
     }
 }

@@ -29,7 +29,7 @@ macro_rules! on_each_store {
         mod s3 {
             $(#[tokio::test]
             async fn $name() {
-                Box::pin(super::$name(super::bucket().await)).await;
+                Box::pin(super::$name(super::Bucket::of_this_test().await.blobs())).await;
             })+
         }
     };
@@ -47,17 +47,6 @@ on_each_store!(
     a_complete_upload_is_checked_once,
     a_file_whose_bytes_are_gone_is_refused,
 );
-
-async fn bucket() -> BlobConfig {
-    let bucket = Bucket::of_this_test().await;
-    BlobConfig {
-        url: bucket.url,
-        endpoint: bucket.endpoint,
-        region: "us-east-1".to_owned(),
-        access_key_id: bucket.access_key_id.as_str().into(),
-        secret_access_key: bucket.secret_access_key.as_str().into(),
-    }
-}
 
 async fn two(files: BlobConfig) -> (Testkit, Testkit) {
     let one = Testkit::start_with(Backend::Postgres, services(), |config| config.blobs = files).await;

@@ -16,17 +16,6 @@ use crate::support::{
     PATIENCE, announced, attempts, becomes, editor, ffmpeg_that, job, made, place, remove, source, work_folders,
 };
 
-async fn bucket() -> BlobConfig {
-    let bucket = Bucket::of_this_test().await;
-    BlobConfig {
-        url: bucket.url,
-        endpoint: bucket.endpoint,
-        region: "us-east-1".to_owned(),
-        access_key_id: bucket.access_key_id.as_str().into(),
-        secret_access_key: bucket.secret_access_key.as_str().into(),
-    }
-}
-
 /// Two instances that transcode one film at a time each, and only while there is a file `go` in the folder.
 async fn two(files: BlobConfig, folder: &Path) -> (Testkit, Testkit) {
     let ffmpeg = ffmpeg_that(folder, "while [ ! -e go ]; do sleep 0.05; done");
@@ -114,7 +103,7 @@ async fn an_attempt_that_was_given_up_for_dead_harms_nothing() {
 #[tokio::test]
 async fn a_film_goes_from_a_bucket_into_the_bucket_and_leaves_nothing_here() {
     let folder = tempfile::tempdir().unwrap();
-    let (one, other) = two(bucket().await, folder.path()).await;
+    let (one, other) = two(Bucket::of_this_test().await.blobs(), folder.path()).await;
     go(folder.path());
     let editor = editor();
     let order = source(&one, &editor, film(Format::Mp4, "160x90", 5).await).await;
