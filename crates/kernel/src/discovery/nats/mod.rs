@@ -282,12 +282,14 @@ impl Shared {
                 update = updates.next() => match update {
                     Some(Ok(entry)) => {
                         let now = Instant::now();
-                        let own = entry.key.ends_with(&self.id);
-                        if own {
+                        if entry.key.ends_with(&self.id) {
                             echoed = now;
                         }
-                        // Everything that was there has come before this process's own first beat.
-                        take_in(table, &entry, now) || (own && !std::mem::replace(&mut complete, true))
+                        let changed = take_in(table, &entry, now);
+                        // A part of what was there would look as if the others had gone.
+                        let completed = !complete && entry.delta == 0;
+                        complete |= completed;
+                        completed || (complete && changed)
                     }
                     Some(Err(error)) => return NatsError::Refused(error.to_string()),
                     None => return NatsError::Down,
