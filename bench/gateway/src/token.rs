@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use nexus_kernel::auth::{AUDIENCE, AccessClaims, ISSUER};
+use nexus_kernel::auth::{ACCESS_TOKEN_TYPE, AUDIENCE, AccessClaims, ISSUER};
 use nexus_kernel::{Clock, Role, TenantId, UserId};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -29,8 +29,13 @@ pub(crate) fn print() -> anyhow::Result<()> {
         exp: now + VALID_SECONDS,
         iat: now,
         jti: Uuid::now_v7(),
+        client_id: None,
+        auth_time: None,
+        amr: Vec::new(),
+        cnf: None,
     };
     let mut header = Header::new(Algorithm::EdDSA);
+    header.typ = Some(ACCESS_TOKEN_TYPE.to_owned());
     header.kid = Some(KEY_ID.to_owned());
     let token = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_ed_pem(PRIVATE_KEY.as_bytes())?)?;
     writeln!(std::io::stdout(), "{token}")?;

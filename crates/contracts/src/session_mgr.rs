@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use nexus_kernel::auth::{AuthenticationMethod, Role};
 use nexus_kernel::events::Event;
 use nexus_kernel::id_type;
 use nexus_kernel::mesh::{Mesh, MeshError};
@@ -33,6 +34,10 @@ pub struct StartSession {
     pub user_agent: String,
     /// The client's network address.
     pub address: String,
+    /// How the person proved who they are.
+    pub methods: Vec<AuthenticationMethod>,
+    /// The name of the application that the session is for; none for a person's own.
+    pub client: Option<String>,
 }
 
 /// A session.
@@ -56,8 +61,16 @@ pub enum RevocationReason {
     RolesChanged,
     /// The person changed the password; whoever knew the old one has to go.
     PasswordChanged,
+    /// The person's account may not be used any more.
+    AccountDeactivated,
     /// A refresh token came twice: somebody has a copy.
     RefreshTokenReused,
+    /// The application gave its tokens back.
+    TokensRevoked,
+    /// It was not used for too long.
+    Idle,
+    /// The person signed in at more places than are allowed, and this one was used least lately.
+    TooManySessions,
     /// It could not be given its tokens.
     NeverBegan,
 }
@@ -70,7 +83,11 @@ impl RevocationReason {
             Self::EndedByPerson => "ended-by-person",
             Self::RolesChanged => "roles-changed",
             Self::PasswordChanged => "password-changed",
+            Self::AccountDeactivated => "account-deactivated",
             Self::RefreshTokenReused => "refresh-token-reused",
+            Self::TokensRevoked => "tokens-revoked",
+            Self::Idle => "idle",
+            Self::TooManySessions => "too-many-sessions",
             Self::NeverBegan => "never-began",
         }
     }
@@ -94,6 +111,9 @@ pub struct RevokeUserSessions {
     pub authenticated_before: Timestamp,
     /// Why.
     pub reason: RevocationReason,
+    /// The roles that the account has now: those of the person's personal access tokens follow them.
+    #[serde(default)]
+    pub roles: Vec<Role>,
 }
 
 /// A person signed in.
@@ -107,6 +127,9 @@ pub struct SessionStarted {
     pub device: String,
     /// The client's network address.
     pub address: String,
+    /// The name of the application that the session is for; none for a person's own.
+    #[serde(default)]
+    pub client: Option<String>,
 }
 
 impl Event for SessionStarted {

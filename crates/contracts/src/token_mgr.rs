@@ -1,14 +1,25 @@
 //! What others say to token-mgr, and what it announces: access tokens, refresh tokens and the families that those form.
 
+mod application;
+mod delivery;
+
 use std::time::Duration;
 
-use nexus_kernel::auth::Role;
+pub use nexus_kernel::auth::{Introspection, TokenUse};
+
+pub use self::application::{
+    Grant, Introspect, IssueAccessToken, IssuedAccessToken, RefreshGrant, RefreshedGrant, RevokeToken, SignIdToken,
+    SignedIdToken, SigningAlgorithm,
+};
+pub use self::delivery::{REFRESH_COOKIE, RefreshCookie, RefreshTokenDelivery, TokenReply, TokenType};
+
+use nexus_kernel::auth::{AuthenticationMethod, Role};
 use nexus_kernel::config::Secret;
 use nexus_kernel::events::Event;
 use nexus_kernel::mesh::{Mesh, MeshError};
 use nexus_kernel::{TenantId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::session_mgr::SessionId;
 
@@ -18,22 +29,8 @@ pub const SERVICE: &str = "token-mgr";
 /// How long an access token is good. It may end sooner, with its session.
 pub const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_mins(5);
 
-/// The cookie that carries a browser's refresh token.
-pub const REFRESH_COOKIE: &str = "nexus_refresh";
-
-/// The only paths that browsers send the cookie to.
-const REFRESH_COOKIE_PATH: &str = "/api/tokens";
-
-/// How a client gets its refresh token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum RefreshTokenDelivery {
-    /// In a cookie that scripts can't read: for browsers.
-    #[default]
-    Cookie,
-    /// In the reply's body: for programs that keep it themselves.
-    Body,
-}
+/// The longest that an access token without a session, or an ID token, may be good.
+pub const LONGEST_LIFETIME: Duration = Duration::from_hours(1);
 
 /// Asks for a session's first pair of tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +45,27 @@ pub struct IssueTokens {
     pub roles: Vec<Role>,
     /// When the session ends; no token of the family is good after it.
     pub expires_at: Timestamp,
+    /// When the person proved who they are.
+    pub authenticated_at: Timestamp,
+    /// How they did.
+    pub methods: Vec<AuthenticationMethod>,
+    /// The application that the session is for; none for a person's own.
+    pub grant: Option<Grant>,
+}
+
+/// Says that a signed-in person has proved once more who they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepUp {
+    /// The session in which they did; not one of an application.
+    pub session_id: SessionId,
+    /// The organisation.
+    pub tenant: TenantId,
+    /// The person.
+    pub user: UserId,
+    /// When.
+    pub authenticated_at: Timestamp,
+    /// How.
+    pub methods: Vec<AuthenticationMethod>,
 }
 
 /// Asks that a session's tokens end. What is not there yet is kept from ever being.
@@ -59,6 +77,29 @@ pub struct RevokeFamily {
     pub user: UserId,
     /// When the session would have ended by itself.
     pub expires_at: Timestamp,
+}
+
+/// Whether an account may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AccountState {
+    /// It may.
+    Active,
+    /// It may not, and its personal access tokens are gone for good.
+    Deactivated,
+}
+
+/// Says what an account has become.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountChanged {
+    /// The organisation.
+    pub tenant: TenantId,
+    /// When. Tokens of sign-ins that looked at the account before end, and older news say nothing new.
+    pub changed_at: Timestamp,
+    /// The roles that it has.
+    pub roles: Vec<Role>,
+    /// Whether it may be used.
+    pub state: AccountState,
 }
 
 /// A pair of tokens.
@@ -74,81 +115,6 @@ pub struct IssuedTokens {
     pub refresh_token: Secret,
     /// How long the session still lasts, in seconds.
     pub refresh_expires_in: u64,
-}
-
-/// The kind of an access token (RFC 6749 section 7.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub enum TokenType {
-    /// Sent as `Authorization: Bearer` (RFC 6750).
-    Bearer,
-}
-
-/// What a client gets when it signs in or refreshes (RFC 6749 section 5.1).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct TokenReply {
-    /// Send it as `Authorization: Bearer`.
-    #[schema(value_type = String, example = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl")]
-    pub access_token: Secret,
-    /// Always `Bearer`.
-    pub token_type: TokenType,
-    /// How long the access token is good, in seconds.
-    #[schema(minimum = 0, maximum = 300, example = 300)]
-    pub expires_in: u64,
-    /// The session that the tokens belong to.
-    pub session_id: SessionId,
-    /// Good for one refresh; only there when it was asked for in the body. Otherwise it is in the cookie.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, min_length = 43, max_length = 43, example = "q7Yx0mQ3nV8rT2kLw5Zb9cH4dJ6fG1sA_EpUoXyRiNM")]
-    pub refresh_token: Option<Secret>,
-}
-
-impl IssuedTokens {
-    /// What the client gets: the body, and the value of `Set-Cookie` when the refresh token travels in the cookie.
-    pub fn deliver(self, delivery: RefreshTokenDelivery, cookie: RefreshCookie) -> (TokenReply, Option<String>) {
-        let (refresh_token, set_cookie) = match delivery {
-            RefreshTokenDelivery::Cookie => (None, Some(cookie.set(&self.refresh_token, self.refresh_expires_in))),
-            RefreshTokenDelivery::Body => (Some(self.refresh_token), None),
-        };
-        let reply = TokenReply {
-            access_token: self.access_token,
-            token_type: TokenType::Bearer,
-            expires_in: self.expires_in,
-            session_id: self.session_id,
-            refresh_token,
-        };
-        (reply, set_cookie)
-    }
-}
-
-/// Writes the cookie (RFC 6265 section 4.1): out of reach of scripts and of other sites, and over TLS only where the site has TLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RefreshCookie {
-    attributes: &'static str,
-}
-
-impl RefreshCookie {
-    /// The cookie of the site at this address.
-    pub fn of(public_url: &str) -> Self {
-        let attributes = if public_url.starts_with("https://") { "; Secure" } else { "" };
-        Self { attributes }
-    }
-
-    /// The value of `Set-Cookie` that stores the token for that many seconds.
-    pub fn set(self, token: &Secret, seconds: u64) -> String {
-        self.header(token.expose(), seconds)
-    }
-
-    /// The value of `Set-Cookie` that removes the token.
-    pub fn clear(self) -> String {
-        self.header("", 0)
-    }
-
-    fn header(self, value: &str, seconds: u64) -> String {
-        format!(
-            "{REFRESH_COOKIE}={value}; Max-Age={seconds}; Path={REFRESH_COOKIE_PATH}; HttpOnly; SameSite=Strict{}",
-            self.attributes
-        )
-    }
 }
 
 /// A session's tokens were refreshed: the session is in use.
@@ -187,6 +153,126 @@ impl Event for RefreshTokenReused {
     }
 }
 
+/// Why a session's tokens ended before their time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FamilyEnd {
+    /// The session was revoked.
+    Revoked,
+    /// The application gave its refresh token back.
+    Returned,
+    /// A refresh token came twice.
+    Reused,
+    /// They were not used for too long.
+    Idle,
+}
+
+/// A session's tokens have ended before their time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenFamilyEnded {
+    /// The session.
+    pub session_id: SessionId,
+    /// The person.
+    pub user_id: UserId,
+    /// The application that the session was for.
+    pub client_id: Option<String>,
+    /// Why.
+    pub reason: FamilyEnd,
+}
+
+impl Event for TokenFamilyEnded {
+    const TYPE: &'static str = "token-mgr.family.ended.v1";
+    const SOURCE: &'static str = SERVICE;
+
+    fn key(&self) -> String {
+        self.session_id.to_string()
+    }
+}
+
+/// One access token must be refused from now on, whatever becomes of its session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessTokenRevoked {
+    /// The token's own id (`jti`).
+    pub token_id: Uuid,
+    /// Until when it might look good.
+    pub valid_until: Timestamp,
+}
+
+impl Event for AccessTokenRevoked {
+    const TYPE: &'static str = "token-mgr.access-token.revoked.v1";
+    const SOURCE: &'static str = SERVICE;
+
+    fn key(&self) -> String {
+        self.token_id.to_string()
+    }
+}
+
+/// What a token is for that is good for months.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ApiTokenKind {
+    /// For its person's own programs.
+    Personal,
+    /// For a program of the organisation.
+    Service,
+}
+
+impl ApiTokenKind {
+    /// The kind's name, as in JSON and SQL.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Personal => "personal",
+            Self::Service => "service",
+        }
+    }
+}
+
+/// Somebody made a token that is good for months.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiTokenCreated {
+    /// The token's id.
+    pub token_id: Uuid,
+    /// What it is for.
+    pub kind: ApiTokenKind,
+    /// Who made it.
+    pub user_id: UserId,
+    /// What it is called.
+    pub name: String,
+    /// What it may do.
+    pub scopes: Vec<String>,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+impl Event for ApiTokenCreated {
+    const TYPE: &'static str = "token-mgr.api-token.created.v1";
+    const SOURCE: &'static str = SERVICE;
+
+    fn key(&self) -> String {
+        self.token_id.to_string()
+    }
+}
+
+/// A token that was good for months was revoked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiTokenRevoked {
+    /// The token's id.
+    pub token_id: Uuid,
+    /// What it was for.
+    pub kind: ApiTokenKind,
+    /// Whose it was, or who had made it.
+    pub user_id: UserId,
+}
+
+impl Event for ApiTokenRevoked {
+    const TYPE: &'static str = "token-mgr.api-token.revoked.v1";
+    const SOURCE: &'static str = SERVICE;
+
+    fn key(&self) -> String {
+        self.token_id.to_string()
+    }
+}
+
 /// Calls token-mgr.
 #[derive(Debug, Clone)]
 pub struct TokenMgr<'a> {
@@ -204,24 +290,47 @@ impl<'a> TokenMgr<'a> {
         self.mesh.to(SERVICE).post("/internal/tokens").json(request).send().await?.json().await
     }
 
+    /// Trades an application's refresh token for the next pair. 401 `invalid-refresh-token` when it is not good, or not that
+    /// application's; 422 `invalid-scope` when more is asked for than was granted.
+    pub async fn refresh(&self, request: &RefreshGrant) -> Result<RefreshedGrant, MeshError> {
+        self.mesh.to(SERVICE).post("/internal/refresh").json(request).send().await?.json().await
+    }
+
+    /// An access token of the same session that says when and how its person proved once more who they are, as do those that
+    /// follow it. 409 `session-ended` when the session has ended.
+    pub async fn step_up(&self, request: &StepUp) -> Result<IssuedAccessToken, MeshError> {
+        self.mesh.to(SERVICE).post("/internal/step-up").json(request).idempotent().send().await?.json().await
+    }
+
+    /// Issues an access token alone. 409 `session-ended` when the session that it should end with has ended.
+    pub async fn issue_access_token(&self, request: &IssueAccessToken) -> Result<IssuedAccessToken, MeshError> {
+        self.mesh.to(SERVICE).post("/internal/access-tokens").json(request).idempotent().send().await?.json().await
+    }
+
+    /// Signs an ID token. 422 `invalid-claims` when its claims are not what one has.
+    pub async fn sign_id_token(&self, request: &SignIdToken) -> Result<SignedIdToken, MeshError> {
+        self.mesh.to(SERVICE).post("/internal/id-tokens").json(request).idempotent().send().await?.json().await
+    }
+
+    /// What a token is: of one that is not good no more than that.
+    pub async fn introspect(&self, request: &Introspect) -> Result<Introspection, MeshError> {
+        self.mesh.to(SERVICE).post("/internal/tokens/introspect").json(request).idempotent().send().await?.json().await
+    }
+
+    /// Ends a token of an application. One that is unknown, or another's, is done.
+    pub async fn revoke_token(&self, request: &RevokeToken) -> Result<(), MeshError> {
+        self.mesh.to(SERVICE).post("/internal/tokens/revoke").json(request).idempotent().send().await.map(drop)
+    }
+
+    /// Says what an account has become: the tokens of its earlier sign-ins end, and its personal access tokens follow it.
+    pub async fn account_changed(&self, user: UserId, request: &AccountChanged) -> Result<(), MeshError> {
+        let path = format!("/internal/accounts/{user}/changed");
+        self.mesh.to(SERVICE).post(&path).json(request).idempotent().send().await.map(drop)
+    }
+
     /// Ends a session's tokens. Done already is done.
     pub async fn revoke_family(&self, session: SessionId, request: &RevokeFamily) -> Result<(), MeshError> {
         let path = format!("/internal/families/{session}/revoke");
         self.mesh.to(SERVICE).post(&path).json(request).idempotent().send().await.map(drop)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_cookie_is_out_of_reach_of_scripts_and_other_sites_and_needs_tls_where_there_is_tls() {
-        let token = Secret::from("abc");
-        assert_eq!(
-            RefreshCookie::of("https://cloud.example").set(&token, 60),
-            "nexus_refresh=abc; Max-Age=60; Path=/api/tokens; HttpOnly; SameSite=Strict; Secure"
-        );
-        assert!(!RefreshCookie::of("http://127.0.0.1:3000").set(&token, 60).contains("Secure"));
     }
 }

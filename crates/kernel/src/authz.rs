@@ -166,9 +166,14 @@ mod tests {
             user: UserId(Uuid::now_v7()),
             tenant,
             session: Uuid::now_v7(),
+            token_id: Uuid::now_v7(),
             roles: vec![role],
             scopes: Vec::new(),
             expires_at: Timestamp::from_micros(i64::MAX),
+            client: None,
+            authenticated_at: None,
+            methods: Vec::new(),
+            confirmation: None,
         }
     }
 

@@ -19,6 +19,7 @@ use crate::ids::Ids;
 use crate::mesh::Mesh;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
+use crate::seal::Sealer;
 use crate::store::Store;
 use crate::time::Clock;
 
@@ -50,6 +51,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// Verifies access tokens.
     pub tokens: TokenVerifier,
+    /// Encrypts what the store must not show.
+    pub(crate) sealer: Sealer,
     pub(crate) carrier: Arc<dyn Carrier>,
     pub(crate) policies: Policies,
     pub(crate) wakers: HashMap<&'static str, Arc<Notify>>,
@@ -82,6 +85,11 @@ impl Context {
             .expect("the service's definition declares this state")
     }
 
+    /// Encrypts and decrypts what the store must not show, with keys that only this service has.
+    pub fn sealer(&self) -> &Sealer {
+        &self.0.sealer
+    }
+
     /// Runs a job of this service now instead of at its next time; from an event's handler, once what it wrote is durable.
     pub fn wake(&self, job: &str) {
         match self.0.wakers.get(job) {
@@ -91,7 +99,7 @@ impl Context {
         }
     }
 
-    /// 403 (or 401 for somebody not signed in) unless the service's policies allow it.
+    /// 403 (or 401 for somebody not signed in) unless the token's scopes and the service's policies allow it.
     pub fn authorize(&self, principal: &Principal, action: &str, resource: &Resource) -> Result<(), Problem> {
         self.authorize_any(Some(principal), action, resource)
     }
@@ -103,6 +111,9 @@ impl Context {
         action: &str,
         resource: &Resource,
     ) -> Result<(), Problem> {
+        if let Some(principal) = principal {
+            principal.must_have_scope(self.service, action)?;
+        }
         if self.0.policies.allow(principal, action, resource)? {
             return Ok(());
         }
@@ -112,8 +123,11 @@ impl Context {
         })
     }
 
-    /// Whether the policies allow it, for lists and for replies that must not tell a stranger that a thing exists.
+    /// Whether scopes and policies allow it, for lists and for replies that must not tell a stranger that a thing exists.
     pub fn allows(&self, principal: Option<&Principal>, action: &str, resource: &Resource) -> Result<bool, Problem> {
+        if principal.is_some_and(|principal| !principal.may(self.service, action)) {
+            return Ok(false);
+        }
         self.0.policies.allow(principal, action, resource)
     }
 

@@ -4,6 +4,8 @@
 //! A key belongs to the signed-in person who sent it. Without a person there is nobody to keep a reply for, and a reply to
 //! one stranger must not reach another, so the header is then ignored.
 //!
+//! A reply that says `Cache-Control: no-store` is not kept: a repeat learns that the work is done, and not the reply again.
+//!
 //! A handler whose whole effect is one unit of work ends it with [`Tx::commit_reply`]: the effect and the reply are then durable
 //! together, so that a repeat never does the work twice, whenever the process or the database died. Otherwise the reply is
 //! stored after the handler has ended, and a process that dies between the two leaves a key whose repeat does the work again.
@@ -20,12 +22,12 @@ use http::response::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use sha2::{Digest, Sha256};
 
-use crate::auth::{Principal, bearer};
+use crate::auth::{self, Credentials, Principal, Scheme};
 use crate::blobs::hex;
 use crate::context::Context;
 use crate::ids::TenantId;
 use crate::params;
-use crate::problem::Problem;
+use crate::problem::{self, Problem};
 use crate::store::{FromRow, Query, Row, Scope, Store, StoreError, Tx};
 use crate::time::Timestamp;
 
@@ -107,8 +109,11 @@ async fn handle(context: &Context, request: Request, next: Next) -> Result<Respo
         Problem::bad_request("invalid-idempotency-key", "Idempotency-Key must be 1 to 255 visible ASCII characters")
     })?;
     let (parts, body) = request.into_parts();
-    let Some(token) = bearer(&parts.headers)? else { return Ok(next.run(Request::from_parts(parts, body)).await) };
-    let principal = context.tokens.verify(token).await?;
+    // Credentials of another kind than a person's token are the handler's to judge.
+    let Ok(Some(Credentials { scheme: Scheme::Bearer, .. })) = auth::credentials(&parts.headers) else {
+        return Ok(next.run(Request::from_parts(parts, body)).await);
+    };
+    let principal = Principal::of_request(&parts.headers, context).await?;
     let bytes = to_bytes(body, MAX_BODY).await.map_err(|_| {
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body-too-large", "Body too large")
             .detail("a request with an Idempotency-Key may have at most 1 MiB")
@@ -130,6 +135,12 @@ fn identify(principal: &Principal, method: &Method, path: &str, key: &str, body:
     for part in [principal.user.to_string().as_str(), method.as_str(), path, key] {
         id.update(part.as_bytes());
         id.update([0]);
+    }
+    // What one token may read is not for another that may do less.
+    if !principal.is_unlimited() {
+        id.update(principal.client.as_deref().unwrap_or_default());
+        id.update([0]);
+        id.update(principal.scopes.join(" "));
     }
     Key { tenant: principal.tenant, id: hex(&id.finalize()), fingerprint: hex(&Sha256::digest(body)) }
 }
@@ -229,6 +240,10 @@ async fn read(response: Response) -> Result<(Parts, Bytes), Problem> {
 /// Writes the reply to its key; whether the key was still the reservation's.
 async fn settle(tx: &mut Tx, reservation: &Reservation, reply: &Parts, body: &Bytes) -> Result<bool, StoreError> {
     let text = |name| reply.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    // A reply that nobody may keep holds a secret.
+    let secret = reply.status.is_success() && text(header::CACHE_CONTROL).is_some_and(|text| text.contains("no-store"));
+    let kept = if secret { shown_once() } else { (reply.status, text(header::CONTENT_TYPE), body.to_vec()) };
+    let (status, content_type, body) = kept;
     let settled = tx
         .execute(
             "UPDATE _idempotency SET status = $3, content_type = $4, location = $5, etag = $6, body = $7
@@ -236,15 +251,23 @@ async fn settle(tx: &mut Tx, reservation: &Reservation, reply: &Parts, body: &By
             params![
                 reservation.key.id.as_str(),
                 reservation.started_at,
-                i64::from(reply.status.as_u16()),
-                text(header::CONTENT_TYPE),
+                i64::from(status.as_u16()),
+                content_type,
                 text(header::LOCATION),
                 text(header::ETAG),
-                body.to_vec(),
+                body,
             ],
         )
         .await?;
     Ok(settled == 1)
+}
+
+/// What a repeat gets in the place of a reply that nobody may keep.
+fn shown_once() -> (StatusCode, Option<String>, Vec<u8>) {
+    let detail = "the first request with this key succeeded; its reply holds a secret, and was shown that once";
+    let problem = Problem::conflict("reply-not-kept", detail);
+    let body = serde_json::to_vec(&problem.details()).unwrap_or_default();
+    (problem.status(), Some(problem::MEDIA_TYPE.to_owned()), body)
 }
 
 impl Tx {

@@ -85,7 +85,12 @@ impl Ids {
 
     /// A secret of 256 bits from the operating system's generator, base64url without padding (43 characters).
     pub fn random_token(&self) -> String {
-        URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
+        URL_SAFE_NO_PAD.encode(self.random_bytes::<32>())
+    }
+
+    /// That many bytes from the operating system's generator.
+    pub fn random_bytes<const N: usize>(&self) -> [u8; N] {
+        rand::random()
     }
 }
 

@@ -28,6 +28,7 @@ pub mod problem;
 pub mod registry;
 pub mod runtime;
 pub mod scope;
+pub mod seal;
 pub mod service;
 pub mod simulation;
 pub mod store;

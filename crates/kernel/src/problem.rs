@@ -62,6 +62,7 @@ struct Inner {
     detail: String,
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
+    challenge: Option<HeaderValue>,
 }
 
 impl Problem {
@@ -74,6 +75,7 @@ impl Problem {
             detail: String::new(),
             errors: Vec::new(),
             retry_after: None,
+            challenge: None,
         }))
     }
 
@@ -95,6 +97,13 @@ impl Problem {
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
         self.0.retry_after = Some(after);
+        self
+    }
+
+    /// Tells the client how to prove who it is (`WWW-Authenticate`, RFC 9110 section 11.6.1).
+    #[must_use]
+    pub fn challenge(mut self, challenge: HeaderValue) -> Self {
+        self.0.challenge = Some(challenge);
         self
     }
 
@@ -215,7 +224,9 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self.0.status == StatusCode::UNAUTHORIZED {
+        if let Some(challenge) = self.0.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        } else if self.0.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"nexus-cos\""));
         }
         if let Some(after) = self.0.retry_after {

@@ -25,6 +25,7 @@ use crate::mesh::Mesh;
 use crate::mesh::tls::{Identity, TlsError};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
+use crate::seal::Sealer;
 use crate::service::Service;
 use crate::store::snapshot::Applied;
 use crate::store::{Store, StoreConfig, StoreError, with_authorities};
@@ -185,7 +186,8 @@ impl Cloud {
             clock: environment.clock.clone(),
             shutdown: self.shutdown.clone(),
             metrics: Metrics::new(service.name),
-            tokens: TokenVerifier::new(mesh.clone(), environment.clock.clone()),
+            tokens: TokenVerifier::new(mesh.clone(), environment.clock.clone(), &config.public_url),
+            sealer: Sealer::new(mesh.clone()),
             policies: Policies::parse(service.name, service.policies)?,
             carrier: Arc::clone(&environment.carrier),
             states: OnceLock::new(),

@@ -29,6 +29,11 @@ impl Timestamp {
         self.0
     }
 
+    /// A moment by its whole seconds since the epoch (`NumericDate`, RFC 7519 section 2).
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self(seconds.saturating_mul(1_000_000))
+    }
+
     /// Whole seconds since the epoch (`NumericDate`, RFC 7519 section 2).
     pub const fn as_seconds(self) -> i64 {
         self.0.div_euclid(1_000_000)

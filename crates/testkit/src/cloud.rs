@@ -16,10 +16,12 @@ use serde_json::{Map, Value};
 use tempfile::TempDir;
 
 use crate::backend::{Backend, Database};
+use crate::keeper::key_keeper;
 use crate::person::{Person, key_publisher, sign};
 use crate::request::Request;
 
-/// Services that run for one test. When `token-mgr` is not among them, tokens of [`Testkit::token`] are good.
+/// Services that run for one test. When `token-mgr` is not among them, tokens of [`Testkit::token`] are good; when `key-service` is
+/// not, what the others seal is only disguised.
 #[derive(Debug)]
 pub struct Testkit {
     /// The time that the services see.
@@ -206,6 +208,9 @@ async fn cache(config: &Config, clock: &Clock) -> Cache {
 async fn start(environment: &Environment, services: Vec<Service>) -> Cloud {
     if !services.iter().any(|service| service.name() == "token-mgr") {
         environment.discovery.register("token-mgr", key_publisher());
+    }
+    if !services.iter().any(|service| service.name() == "key-service") {
+        environment.discovery.register("key-service", key_keeper());
     }
     Cloud::start(environment, services).await.expect("the services start")
 }

@@ -4,6 +4,7 @@
 mod backend;
 mod bucket;
 mod cloud;
+mod keeper;
 mod nats;
 mod person;
 mod request;

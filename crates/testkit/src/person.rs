@@ -3,7 +3,7 @@
 use axum::routing::get;
 use axum::{Json, Router};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use nexus_kernel::auth::{AUDIENCE, AccessClaims, ISSUER};
+use nexus_kernel::auth::{ACCESS_TOKEN_TYPE, AUDIENCE, AccessClaims, AuthenticationMethod, ISSUER};
 use nexus_kernel::{Role, TenantId, Timestamp, UserId};
 use serde_json::json;
 use uuid::Uuid;
@@ -50,6 +50,10 @@ impl Person {
             exp: now.as_seconds() + 300,
             iat: now.as_seconds(),
             jti: Uuid::now_v7(),
+            client_id: None,
+            auth_time: Some(now.as_seconds()),
+            amr: vec![AuthenticationMethod::Password],
+            cnf: None,
         }
     }
 }
@@ -60,6 +64,7 @@ impl Person {
 /// Never: the key and the claims are fixed.
 pub fn sign(claims: &AccessClaims) -> String {
     let mut header = Header::new(Algorithm::EdDSA);
+    header.typ = Some(ACCESS_TOKEN_TYPE.to_owned());
     header.kid = Some(KEY_ID.to_owned());
     let key = EncodingKey::from_ed_pem(PRIVATE_KEY.as_bytes()).expect("the test key is a PEM");
     jsonwebtoken::encode(&header, claims, &key).expect("claims are JSON")

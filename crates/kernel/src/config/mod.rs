@@ -52,7 +52,7 @@ pub struct Setting {
 }
 
 /// Keys whose values are masked wherever they are shown.
-const SECRETS: [&str; 8] = [
+const SECRETS: [&str; 9] = [
     "store.postgres",
     "bus.nats",
     "cache.redis",
@@ -61,6 +61,7 @@ const SECRETS: [&str; 8] = [
     "mesh.secret",
     "mail.smtp",
     "backup.password",
+    "keys.passphrase",
 ];
 /// What a service's table under `scale` may have.
 const SCALE: [&str; 3] = ["instances", "min", "max"];

@@ -58,6 +58,8 @@ pub struct Config {
     pub gateway: GatewayConfig,
     /// Accounts and sign-in.
     pub identity: IdentityConfig,
+    /// How long people stay signed in, and in how many places.
+    pub sessions: SessionsConfig,
     /// Uploads and transcoding.
     pub media: MediaConfig,
     /// Outgoing e-mail.
@@ -66,6 +68,8 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
     /// Copies for the day on which everything else is gone.
     pub backup: BackupConfig,
+    /// What all stored keys and secrets are under.
+    pub keys: KeysConfig,
     /// How many processes a service has under `nexus up --isolate`, by its name.
     pub scale: BTreeMap<String, ScaleConfig>,
 }
@@ -241,6 +245,22 @@ pub enum Registration {
 pub struct IdentityConfig {
     /// Who may make an account.
     pub registration: Registration,
+    /// A file of passwords that were seen in breaches, as `nexus breached-passwords` makes it; empty: only the most common ones
+    /// are refused.
+    pub breached_passwords: PathBuf,
+    /// For how many days it is kept who signed in, from where and how it went.
+    pub audit_days: u32,
+}
+
+/// How long people stay signed in, and in how many places.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionsConfig {
+    /// Minutes without use after which a session ends.
+    pub idle_minutes: u64,
+    /// The most places where one person is signed in at once: one more ends the one that was used least lately. What people let
+    /// an application do is counted apart, for each application.
+    pub most_per_person: u32,
 }
 
 /// Uploads and transcoding.
@@ -303,6 +323,33 @@ pub struct BackupConfig {
     pub password: Secret,
 }
 
+/// Where the key comes from that opens all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SealKind {
+    /// From a file that is made at the first start.
+    #[default]
+    File,
+    /// From a passphrase.
+    Passphrase,
+    /// From shares that several people hold; some of them have to come together after each start.
+    Shamir,
+}
+
+/// What all stored keys and secrets are under. The kind is chosen at the first start.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeysConfig {
+    /// Where the key comes from that opens all others.
+    pub seal: SealKind,
+    /// The file of that key; empty: `keys/master.key` in the data folder.
+    pub file: PathBuf,
+    /// The passphrase, where `seal` is `passphrase`.
+    pub passphrase: Secret,
+    /// For how many days it is kept who used which key.
+    pub audit_days: u32,
+}
+
 /// How many processes a service has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -357,7 +404,12 @@ impl Default for Config {
                 log_per_second: 200,
                 tls: GatewayTlsConfig { hsts_seconds: 31_536_000, ..GatewayTlsConfig::default() },
             },
-            identity: IdentityConfig { registration: Registration::Open },
+            identity: IdentityConfig {
+                registration: Registration::Open,
+                breached_passwords: PathBuf::new(),
+                audit_days: 365,
+            },
+            sessions: SessionsConfig { idle_minutes: 14 * 24 * 60, most_per_person: 50 },
             media: MediaConfig {
                 max_upload_bytes: 50 << 30,
                 upload_expires_hours: 24,
@@ -373,6 +425,7 @@ impl Default for Config {
                 listen: None,
             },
             backup: BackupConfig::default(),
+            keys: KeysConfig { audit_days: 365, ..KeysConfig::default() },
             scale: BTreeMap::new(),
         }
     }

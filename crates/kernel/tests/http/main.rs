@@ -7,6 +7,7 @@ mod health;
 mod idempotency;
 mod input;
 mod problems;
+mod scopes;
 mod support;
 
 /// Makes each of these functions a test on SQLite and one on PostgreSQL.

@@ -1,7 +1,7 @@
 //! How the service reacts to what token-mgr announces. What it announces itself is in `sessions`.
 
-use nexus_contracts::session_mgr::RevocationReason;
-use nexus_contracts::token_mgr::{RefreshTokenReused, TokensRefreshed};
+use nexus_contracts::session_mgr::{RevocationReason, SessionId};
+use nexus_contracts::token_mgr::{FamilyEnd, RefreshTokenReused, TokenFamilyEnded, TokensRefreshed};
 use nexus_kernel::events::Delivery;
 use nexus_kernel::store::Tx;
 use nexus_kernel::{Context, Problem};
@@ -22,9 +22,27 @@ pub(crate) async fn on_refresh_token_reused(
     tx: &mut Tx,
     event: Delivery<RefreshTokenReused>,
 ) -> Result<(), Problem> {
+    end(context, tx, event.data.session_id, RevocationReason::RefreshTokenReused).await
+}
+
+/// A session whose tokens have ended is of no use to anybody.
+pub(crate) async fn on_family_ended(
+    context: &Context,
+    tx: &mut Tx,
+    event: Delivery<TokenFamilyEnded>,
+) -> Result<(), Problem> {
+    let reason = match event.data.reason {
+        FamilyEnd::Idle => RevocationReason::Idle,
+        FamilyEnd::Reused => RevocationReason::RefreshTokenReused,
+        FamilyEnd::Returned | FamilyEnd::Revoked => RevocationReason::TokensRevoked,
+    };
+    end(context, tx, event.data.session_id, reason).await
+}
+
+async fn end(context: &Context, tx: &mut Tx, id: SessionId, reason: RevocationReason) -> Result<(), Problem> {
     let now = context.clock.now();
-    if let Some(session) = store::live_session(tx, event.data.session_id, now).await? {
-        sessions::end(tx, &session, RevocationReason::RefreshTokenReused, now).await?;
+    if let Some(session) = store::live_session(tx, id, now).await? {
+        sessions::end(tx, &session, reason, now).await?;
         context.wake(family_revocation::JOB);
     }
     Ok(())

@@ -6,21 +6,22 @@ use axum::routing::post;
 use http::StatusCode;
 use nexus_contracts::session_mgr::{RevokeSession, RevokeUserSessions, SessionId, StartSession, StartedSession};
 use nexus_contracts::{auth_service, user_auth};
-use nexus_kernel::extract::{Page, Paged};
+use nexus_kernel::extract::{Page, Paged, Valid};
 use nexus_kernel::problem::ProblemDetails;
 use nexus_kernel::{Caller, Context, Principal, Problem, Resource, UserId};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error::Error;
-use crate::session::SessionView;
+use crate::session::{RenameSession, SessionView};
 use crate::{sessions, store};
 
 /// The routes.
 pub(crate) fn router() -> OpenApiRouter<Context> {
     OpenApiRouter::new()
         .routes(routes!(list_sessions, end_all_sessions))
-        .routes(routes!(end_session))
+        .routes(routes!(end_other_sessions))
+        .routes(routes!(rename_session, end_session))
         .route("/internal/sessions", post(start))
         .route("/internal/sessions/{id}/revoke", post(revoke))
         .route("/internal/users/{id}/revoke", post(revoke_user))
@@ -77,6 +78,58 @@ async fn end_all_sessions(State(context): State<Context>, principal: Principal) 
     context.authorize(&principal, "end-session", &own_sessions(&principal))?;
     sessions::end_all_own(&context, &principal).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Sign out everywhere else
+///
+/// Ends all of your sessions but the one that asks.
+#[utoipa::path(
+    delete,
+    path = "/api/sessions/others",
+    operation_id = "end_other_sessions",
+    tag = "session-mgr",
+    responses(
+        (status = 204, description = "All of your other sessions have ended"),
+        (status = 401, description = "`not-signed-in`, `invalid-token` or `expired-token`", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "`insufficient-scope`: the token may not do this", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+async fn end_other_sessions(State(context): State<Context>, principal: Principal) -> Result<StatusCode, Problem> {
+    context.authorize(&principal, "end-session", &own_sessions(&principal))?;
+    sessions::end_others(&context, &principal).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Name a device
+#[utoipa::path(
+    patch,
+    path = "/api/sessions/{id}",
+    operation_id = "rename_session",
+    tag = "session-mgr",
+    params(("id" = SessionId, Path, description = "The session's id")),
+    request_body = RenameSession,
+    responses(
+        (status = 200, description = "The session with its new name", body = SessionView),
+        (status = 400, description = "`invalid-json`: the body is not JSON", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 401, description = "`not-signed-in`, `invalid-token` or `expired-token`", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 403, description = "`insufficient-scope`: the token may not be used here", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "`not-found`: you have no such session", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 413, description = "`body-too-large`", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 415, description = "`unsupported-media-type`: the body's type is not JSON", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "`validation-failed`: a wrong or unknown field", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+async fn rename_session(
+    State(context): State<Context>,
+    principal: Principal,
+    Path(id): Path<String>,
+    Valid(request): Valid<RenameSession>,
+) -> Result<Json<SessionView>, Problem> {
+    let id = id.parse().map_err(|_| Error::NoSuchSession)?;
+    let session = sessions::rename_own(&context, &principal, id, request.name).await?;
+    Ok(Json(SessionView::of(session, &principal)))
 }
 
 /// Sign out in one place

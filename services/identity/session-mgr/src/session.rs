@@ -1,12 +1,14 @@
 //! A session: one person, signed in at one place.
 
+use garde::Validate;
+use nexus_contracts::device;
 use nexus_contracts::session_mgr::{RevocationReason, SessionStarted};
 use nexus_contracts::session_mgr::{SESSION_LIFETIME, SessionId, SessionRevoked, StartSession};
+use nexus_kernel::auth::AuthenticationMethod;
 use nexus_kernel::{Principal, Resource, TenantId, Timestamp, UserId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::device;
 use crate::error::Error;
 
 /// The longest text of an IP address with a zone (RFC 4291 section 2.2, RFC 6874), with room.
@@ -19,7 +21,12 @@ pub(crate) struct Session {
     pub(crate) tenant: TenantId,
     pub(crate) user: UserId,
     pub(crate) device: String,
+    /// What the person calls the device.
+    pub(crate) name: Option<String>,
     pub(crate) address: String,
+    pub(crate) methods: Vec<AuthenticationMethod>,
+    /// The application that it is for; none for a person's own.
+    pub(crate) client: Option<String>,
     pub(crate) created_at: Timestamp,
     pub(crate) last_seen_at: Timestamp,
     pub(crate) expires_at: Timestamp,
@@ -42,7 +49,10 @@ impl Session {
             tenant: request.tenant,
             user: request.user,
             device: device::name(&request.user_agent),
+            name: None,
             address: address.to_owned(),
+            methods: request.methods.clone(),
+            client: request.client.clone(),
             created_at: now,
             last_seen_at: now,
             expires_at: now.plus(SESSION_LIFETIME),
@@ -61,6 +71,7 @@ impl Session {
             user_id: self.user,
             device: self.device.clone(),
             address: self.address.clone(),
+            client: self.client.clone(),
         }
     }
 
@@ -69,6 +80,24 @@ impl Session {
     pub(crate) fn revoked(&self, reason: RevocationReason) -> SessionRevoked {
         SessionRevoked { session_id: self.id, user_id: self.user, tokens_valid_until: self.expires_at, reason }
     }
+}
+
+/// Names a device.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RenameSession {
+    /// What you call it, 1 to 64 characters; `null` to call it by its program and system again.
+    #[garde(inner(custom(one_line), length(chars, min = 1, max = 64)))]
+    #[schema(min_length = 1, max_length = 64, example = "The laptop in the kitchen")]
+    pub(crate) name: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde hands its context over like this")]
+fn one_line(name: &str, (): &()) -> garde::Result {
+    if name.trim() == name && !name.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(garde::Error::new("must be one line without space around it"))
 }
 
 /// A place where you are signed in.
@@ -80,6 +109,18 @@ pub(crate) struct SessionView {
     /// The program and system, as the client names them.
     #[schema(example = "Firefox on Linux")]
     device: String,
+    /// What you call it; absent when you gave it no name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "The laptop in the kitchen")]
+    name: Option<String>,
+    /// The application that acts for you in this session; absent when you signed in there yourself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Photo Printer")]
+    client: Option<String>,
+    /// How you proved who you are: `pwd` a password, `otp` a one-time password, `hwk` a key, `email` a mailed link, `mfa` more
+    /// than one of them.
+    #[schema(example = json!(["pwd", "otp", "mfa"]))]
+    methods: Vec<AuthenticationMethod>,
     /// The network address that it began from; empty when unknown.
     #[schema(example = "203.0.113.7")]
     address: String,
@@ -99,6 +140,9 @@ impl SessionView {
             current: session.id.0 == principal.session,
             id: session.id,
             device: session.device,
+            name: session.name,
+            client: session.client,
+            methods: session.methods,
             address: session.address,
             created_at: session.created_at,
             last_seen_at: session.last_seen_at,
@@ -127,6 +171,8 @@ mod tests {
             authenticated_at,
             user_agent: "curl/8".to_owned(),
             address: "ä".repeat(100),
+            methods: vec![AuthenticationMethod::Password],
+            client: None,
         };
         (SessionId(ids.next()), request)
     }

@@ -6,6 +6,7 @@ use nexus_contracts::session_mgr::{
 use nexus_kernel::store::{StoreError, Tx};
 use nexus_kernel::{Context, Principal, Problem, Timestamp, UserId};
 
+use crate::account_change::{self, AccountChange};
 use crate::error::Error;
 use crate::family_revocation;
 use crate::session::Session;
@@ -17,10 +18,41 @@ pub(crate) async fn start(context: &Context, request: &StartSession) -> Result<S
     let mut tx = context.store.begin(request.tenant).await?;
     let floor = store::raise_floor(&mut tx, request.user, Timestamp::from_micros(0)).await?;
     let session = Session::start(SessionId(context.ids.next()), request, floor, now)?;
+    make_room(context, &mut tx, &session).await?;
     store::add(&mut tx, &session).await?;
     tx.publish(&session.started()).await?;
     tx.commit().await?;
+    context.wake(family_revocation::JOB);
     Ok(StartedSession { session_id: session.id, expires_at: session.expires_at })
+}
+
+/// Ends those sessions that were used least lately, where one more would be too many. Each application is counted apart.
+async fn make_room(context: &Context, tx: &mut Tx, new: &Session) -> Result<(), StoreError> {
+    let most = usize::try_from(context.config.sessions.most_per_person.max(1)).unwrap_or(usize::MAX);
+    let mut rivals = store::live_sessions(tx, new.user, new.created_at).await?;
+    rivals.retain(|session| session.client == new.client);
+    let too_many = (rivals.len() + 1).saturating_sub(most);
+    for session in rivals.iter().take(too_many) {
+        end(tx, session, RevocationReason::TooManySessions, new.created_at).await?;
+    }
+    Ok(())
+}
+
+/// Gives the device of one of the person's own sessions a name.
+pub(crate) async fn rename_own(
+    context: &Context,
+    principal: &Principal,
+    id: SessionId,
+    name: Option<String>,
+) -> Result<Session, Problem> {
+    let mut tx = context.store.begin(principal.tenant).await?;
+    let session = store::live_session(&mut tx, id, context.clock.now()).await?.ok_or(Error::NoSuchSession)?;
+    if !context.allows(Some(principal), "rename-session", &session.resource())? {
+        return Err(Error::NoSuchSession.into());
+    }
+    store::rename(&mut tx, id, name.as_deref()).await?;
+    tx.commit().await?;
+    Ok(Session { name, ..session })
 }
 
 /// Ends one of the person's own sessions.
@@ -47,6 +79,20 @@ pub(crate) async fn end_all_own(context: &Context, principal: &Principal) -> Res
     Ok(())
 }
 
+/// Ends all of the person's sessions but the one that asks.
+pub(crate) async fn end_others(context: &Context, principal: &Principal) -> Result<(), Error> {
+    let now = context.clock.now();
+    let mut tx = context.store.begin(principal.tenant).await?;
+    for session in store::live_sessions(&mut tx, principal.user, now).await? {
+        if session.id.0 != principal.session {
+            end(&mut tx, &session, RevocationReason::EndedByPerson, now).await?;
+        }
+    }
+    tx.commit().await?;
+    context.wake(family_revocation::JOB);
+    Ok(())
+}
+
 /// Ends a session because another service says so.
 pub(crate) async fn revoke(context: &Context, id: SessionId, request: &RevokeSession) -> Result<(), Error> {
     let now = context.clock.now();
@@ -64,8 +110,10 @@ pub(crate) async fn revoke_user(context: &Context, user: UserId, request: &Revok
     let mut tx = context.store.begin(request.tenant).await?;
     store::raise_floor(&mut tx, user, request.authenticated_before).await?;
     end_all(context, &mut tx, user, request.reason).await?;
+    store::add_account_change(&mut tx, &AccountChange::of(context.ids.next(), user, request)).await?;
     tx.commit().await?;
     context.wake(family_revocation::JOB);
+    context.wake(account_change::JOB);
     Ok(())
 }
 

@@ -1,21 +1,28 @@
 //! Every query of this service.
 
 use nexus_contracts::session_mgr::{RevocationReason, SessionId};
+use nexus_contracts::token_mgr::AccountState;
 use nexus_kernel::extract::Page;
 use nexus_kernel::store::{FromRow, Query, Row, Scope, StoreError, Tx};
 use nexus_kernel::{Context, TenantId, Timestamp, UserId, params};
 
+use crate::account_change::AccountChange;
 use crate::family_revocation::FamilyRevocation;
 use crate::session::Session;
 
 impl FromRow for Session {
     fn from_row(row: &Row) -> Result<Self, StoreError> {
+        let methods: String = row.get("methods")?;
         Ok(Self {
             id: row.get("id")?,
             tenant: row.get("tenant_id")?,
             user: row.get("user_id")?,
             device: row.get("device")?,
+            name: row.get("name")?,
             address: row.get("address")?,
+            // What can't be read was written by a later version, that knows more ways to sign in.
+            methods: serde_json::from_str(&methods).unwrap_or_default(),
+            client: row.get("client")?,
             created_at: row.get("created_at")?,
             last_seen_at: row.get("last_seen_at")?,
             expires_at: row.get("expires_at")?,
@@ -26,13 +33,16 @@ impl FromRow for Session {
 /// Adds a session.
 pub(crate) async fn add(tx: &mut Tx, session: &Session) -> Result<(), StoreError> {
     tx.execute(
-        "INSERT INTO sessions (id, tenant_id, user_id, device, address, created_at, last_seen_at, expires_at)
-         VALUES ($1, :tenant, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO sessions (id, tenant_id, user_id, device, address, methods, client, created_at, last_seen_at,
+                               expires_at)
+         VALUES ($1, :tenant, $2, $3, $4, $5, $6, $7, $8, $9)",
         params![
             session.id,
             session.user,
             session.device.as_str(),
             session.address.as_str(),
+            serde_json::to_string(&session.methods).unwrap_or_default(),
+            session.client.clone(),
             session.created_at,
             session.last_seen_at,
             session.expires_at,
@@ -50,18 +60,20 @@ pub(crate) async fn live_session(
 ) -> Result<Option<Session>, StoreError> {
     query
         .query_optional(
-            "SELECT id, tenant_id, user_id, device, address, created_at, last_seen_at, expires_at FROM sessions
+            "SELECT id, tenant_id, user_id, device, name, address, methods, client, created_at, last_seen_at, expires_at
+             FROM sessions
              WHERE tenant_id = :tenant AND id = $1 AND revoked_at IS NULL AND expires_at > $2",
             params![id, now],
         )
         .await
 }
 
-/// All sessions of a person, while they last.
+/// All sessions of a person, while they last, the one that was used least lately first.
 pub(crate) async fn live_sessions(tx: &mut Tx, user: UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
     tx.query(
-        "SELECT id, tenant_id, user_id, device, address, created_at, last_seen_at, expires_at FROM sessions
-         WHERE tenant_id = :tenant AND user_id = $1 AND revoked_at IS NULL AND expires_at > $2",
+        "SELECT id, tenant_id, user_id, device, name, address, methods, client, created_at, last_seen_at, expires_at
+         FROM sessions WHERE tenant_id = :tenant AND user_id = $1 AND revoked_at IS NULL AND expires_at > $2
+         ORDER BY last_seen_at",
         params![user, now],
     )
     .await
@@ -78,13 +90,24 @@ pub(crate) async fn page(
         .store
         .read(tenant)
         .query(
-            "SELECT id, tenant_id, user_id, device, address, created_at, last_seen_at, expires_at FROM sessions
+            "SELECT id, tenant_id, user_id, device, name, address, methods, client, created_at, last_seen_at, expires_at
+             FROM sessions
              WHERE tenant_id = :tenant AND user_id = $1 AND revoked_at IS NULL AND expires_at > $2
                AND (CAST($3 AS TEXT) IS NULL OR id < $3)
              ORDER BY id DESC LIMIT $4",
             params![user, context.clock.now(), page.after.clone(), page.fetch()],
         )
         .await
+}
+
+/// Gives a session's device a name of the person's own, or takes it away.
+pub(crate) async fn rename(tx: &mut Tx, id: SessionId, name: Option<&str>) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE sessions SET name = $2 WHERE tenant_id = :tenant AND id = $1",
+        params![id, name.map(str::to_owned)],
+    )
+    .await
+    .map(drop)
 }
 
 /// Ends a session; false when it had ended.
@@ -197,6 +220,78 @@ pub(crate) async fn postpone_family_revocation(
         "UPDATE family_revocations SET attempts = attempts + 1, next_attempt_at = $2
          WHERE tenant_id = :tenant AND session_id = $1",
         params![failed.session, next_attempt_at],
+    )
+    .await?;
+    tx.commit().await
+}
+
+/// Puts down that token-mgr has to be told of a changed account.
+pub(crate) async fn add_account_change(tx: &mut Tx, change: &AccountChange) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO account_changes (id, tenant_id, user_id, roles, state, changed_at, attempts, next_attempt_at)
+         VALUES ($1, :tenant, $2, $3, $4, $5, 0, 0)",
+        params![
+            change.id,
+            change.user,
+            serde_json::to_string(&change.roles).unwrap_or_default(),
+            match change.state {
+                AccountState::Active => "active",
+                AccountState::Deactivated => "deactivated",
+            },
+            change.changed_at,
+        ],
+    )
+    .await
+    .map(drop)
+}
+
+impl FromRow for AccountChange {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        let (roles, state): (String, String) = (row.get("roles")?, row.get("state")?);
+        Ok(Self {
+            id: row.get("id")?,
+            tenant: row.get("tenant_id")?,
+            user: row.get("user_id")?,
+            // What can't be read allows nothing.
+            roles: serde_json::from_str(&roles).unwrap_or_default(),
+            state: if state == "active" { AccountState::Active } else { AccountState::Deactivated },
+            changed_at: row.get("changed_at")?,
+            attempts: row.get("attempts")?,
+        })
+    }
+}
+
+/// The changes that token-mgr has to be told now, of all tenants, in the order in which they happened.
+pub(crate) async fn due_account_changes(context: &Context, limit: i64) -> Result<Vec<AccountChange>, StoreError> {
+    context
+        .store
+        .read(Scope::System)
+        .query(
+            "SELECT id, tenant_id, user_id, roles, state, changed_at, attempts FROM account_changes
+             WHERE next_attempt_at <= $1 ORDER BY id LIMIT $2",
+            params![context.clock.now(), limit],
+        )
+        .await
+}
+
+/// token-mgr has been told.
+pub(crate) async fn account_change_told(context: &Context, told: &AccountChange) -> Result<(), StoreError> {
+    let mut tx = context.store.begin(told.tenant).await?;
+    tx.execute("DELETE FROM account_changes WHERE tenant_id = :tenant AND id = $1", params![told.id]).await?;
+    tx.commit().await
+}
+
+/// token-mgr could not be told; it will be at that moment.
+pub(crate) async fn postpone_account_change(
+    context: &Context,
+    failed: &AccountChange,
+    next_attempt_at: Timestamp,
+) -> Result<(), StoreError> {
+    let mut tx = context.store.begin(failed.tenant).await?;
+    tx.execute(
+        "UPDATE account_changes SET attempts = attempts + 1, next_attempt_at = $2
+         WHERE tenant_id = :tenant AND id = $1",
+        params![failed.id, next_attempt_at],
     )
     .await?;
     tx.commit().await

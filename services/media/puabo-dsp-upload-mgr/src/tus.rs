@@ -72,7 +72,7 @@ async fn describe_upload_file(State(ctx): State<Context>) -> Response {
     operation_id = "create_upload_file",
     tag = "puabo-dsp-upload-mgr",
     params(
-        ("Tus-Resumable" = String, Header, description = "`1.0.0`"),
+        ("Tus-Resumable" = String, Header, description = "`1.0.0`", example = "1.0.0"),
         ("Upload-Length" = u64, Header, description = "The file's size in bytes, at least 1"),
         ("Upload-Metadata" = Option<String>, Header, description = "`filename`, `filetype` and `title`, each with its value \
             in base64, separated by commas"),
@@ -137,7 +137,7 @@ async fn begin(ctx: &Context, stored: &StoredUpload) -> Result<(), Error> {
     tag = "puabo-dsp-upload-mgr",
     params(
         ("id" = String, Path, format = Uuid, description = "The upload's id"),
-        ("Tus-Resumable" = String, Header, description = "`1.0.0`"),
+        ("Tus-Resumable" = String, Header, description = "`1.0.0`", example = "1.0.0"),
     ),
     responses(
         (status = 200, description = "How far it is", headers(
@@ -186,7 +186,7 @@ async fn describe(ctx: &Context, principal: &Principal, id: &str) -> Result<Resp
     tag = "puabo-dsp-upload-mgr",
     params(
         ("id" = String, Path, format = Uuid, description = "The upload's id"),
-        ("Tus-Resumable" = String, Header, description = "`1.0.0`"),
+        ("Tus-Resumable" = String, Header, description = "`1.0.0`", example = "1.0.0"),
         ("Upload-Offset" = u64, Header, description = "At which byte of the file the part begins"),
         ("Upload-Checksum" = Option<String>, Header, description = "`sha1` or `sha256` and the part's digest in base64"),
     ),
@@ -261,7 +261,7 @@ fn appended(stored: &StoredUpload) -> Response {
     tag = "puabo-dsp-upload-mgr",
     params(
         ("id" = String, Path, format = Uuid, description = "The upload's id"),
-        ("Tus-Resumable" = String, Header, description = "`1.0.0`"),
+        ("Tus-Resumable" = String, Header, description = "`1.0.0`", example = "1.0.0"),
     ),
     responses(
         (status = 204, description = "It is gone"),
@@ -310,8 +310,8 @@ async fn deletable(ctx: &Context, principal: &Principal, id: Uuid) -> Result<(),
     tag = "puabo-dsp-upload-mgr",
     params(
         ("id" = String, Path, format = Uuid, description = "The upload's id"),
-        ("Tus-Resumable" = String, Header, description = "`1.0.0`"),
-        ("X-HTTP-Method-Override" = String, Header, description = "`HEAD`, `PATCH` or `DELETE`"),
+        ("Tus-Resumable" = String, Header, description = "`1.0.0`", example = "1.0.0"),
+        ("X-HTTP-Method-Override" = String, Header, description = "`HEAD`, `PATCH` or `DELETE`", example = "PATCH"),
     ),
     request_body(content = Option<Binary>, content_type = "application/offset+octet-stream", description = "As for `PATCH`"),
     responses(

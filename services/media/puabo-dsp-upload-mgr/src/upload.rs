@@ -159,9 +159,14 @@ mod tests {
             user: UserId(Uuid::nil()),
             tenant: TenantId(Uuid::nil()),
             session: Uuid::nil(),
+            token_id: Uuid::nil(),
             roles: Vec::new(),
             scopes: Vec::new(),
             expires_at: Timestamp::from_micros(0),
+            client: None,
+            authenticated_at: None,
+            methods: Vec::new(),
+            confirmation: None,
         };
         let metadata = Metadata::parse("").unwrap();
         let (now, ends) = (Timestamp::from_micros(1), Timestamp::from_micros(9));

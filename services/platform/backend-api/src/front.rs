@@ -7,12 +7,14 @@ use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use http::header;
+use nexus_kernel::auth::VAULT_TOKEN;
 use nexus_kernel::layers::MeasuredAs;
 use nexus_kernel::{Caller, Context, Problem};
 use tower::ServiceExt;
 
 use crate::access_log::AccessLog;
-use crate::admission::Head;
+use crate::admission::{Admission, Head};
 use crate::client::Client;
 use crate::compression::{self, Encodings};
 use crate::conditional::Reading;
@@ -103,7 +105,7 @@ impl Front {
         self.log.end(line, response)
     }
 
-    async fn admitted(&self, peer: IpAddr, way: Way, request: Request, next: Option<Next>) -> Response {
+    async fn admitted(&self, peer: IpAddr, way: Way, mut request: Request, next: Option<Next>) -> Response {
         // First of all, as it costs nothing: a service that has more than it can do gets nothing more.
         if let Way::Service { entry, .. } = way
             && self.doors.is_full(&entry.name)
@@ -113,7 +115,13 @@ impl Front {
         let client = Client::of(peer, request.headers(), &self.context.config.gateway.trusted_proxies);
         let mut allowance = Allowance::default();
         let mut response = match admission::examine(self, &client, way, &mut allowance, Head::of(&request)).await {
-            Ok(()) => self.dispatch(client, way, request, next).await,
+            Ok(admission) => {
+                if admission == Admission::AsAStranger {
+                    request.headers_mut().remove(header::AUTHORIZATION);
+                    request.headers_mut().remove(VAULT_TOKEN);
+                }
+                self.dispatch(client, way, request, next).await
+            }
             Err(problem) => problem.into_response(),
         };
         allowance.tell(response.headers_mut());

@@ -35,6 +35,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nexus_contracts::session_mgr::SessionRevoked;
+use nexus_contracts::token_mgr::AccessTokenRevoked;
 use nexus_kernel::store::Migration;
 use nexus_kernel::{Job, Service};
 
@@ -47,8 +48,10 @@ pub use tls::TlsError;
 /// The service's name.
 pub(crate) const NAME: &str = "backend-api";
 
-static MIGRATIONS: [Migration; 1] =
-    [Migration::new(1, "revoked sessions", include_str!("../migrations/0001_revoked_sessions.sql"))];
+static MIGRATIONS: [Migration; 2] = [
+    Migration::new(1, "revoked sessions", include_str!("../migrations/0001_revoked_sessions.sql")),
+    Migration::new(2, "revoked tokens", include_str!("../migrations/0002_revoked_tokens.sql")),
+];
 
 /// The service's definition; `console` has the files of the console.
 pub fn service(console: Arc<dyn Assets>) -> Service {
@@ -66,6 +69,12 @@ pub fn service(console: Arc<dyn Assets>) -> Service {
         })
         .observe::<SessionRevoked>("refuse at once", |context, event| {
             revocation::observe_session_revoked(context, &event);
+        })
+        .on::<AccessTokenRevoked>("refuse", |context, tx, event| {
+            Box::pin(revocation::on_token_revoked(context, tx, event))
+        })
+        .observe::<AccessTokenRevoked>("refuse at once", |context, event| {
+            revocation::observe_token_revoked(context, &event);
         })
         .job(Job::every("forget-expired", Duration::from_mins(10), |context| {
             Box::pin(revocation::forget_expired(context))

@@ -70,7 +70,7 @@ async fn what_services_say_is_read_strictly(backend: Backend) {
     }
     let long = json!({
         "tenant": person.tenant, "user": person.user, "authenticated_at": kit.now(),
-        "user_agent": "<script>".repeat(1_000), "address": "1".repeat(10_000),
+        "user_agent": "<script>".repeat(1_000), "address": "1".repeat(10_000), "methods": [], "client": null,
     });
     let asked = kit.request_to("session-mgr", Method::POST, "/internal/sessions").from_service("auth-service");
     let _ = asked.json(long).send().await.expect(200);

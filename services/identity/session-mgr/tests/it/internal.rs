@@ -23,6 +23,7 @@ async fn only_the_services_that_may_start_and_end_sessions(backend: Backend) {
         let asked = kit.request_to("session-mgr", Method::POST, "/internal/sessions").from_service(service);
         let body = json!({
             "tenant": person.tenant, "user": person.user, "authenticated_at": kit.now(), "user_agent": "", "address": "",
+            "methods": [], "client": null,
         });
         assert_eq!(asked.json(body).send().await.expect(403).code(), "caller-not-allowed");
         assert_eq!(revoke(&kit, service, &person).await.expect(403).code(), "caller-not-allowed");

@@ -17,11 +17,21 @@ pub(crate) async fn alone(backend: Backend) -> Testkit {
 
 /// Asks for a session of somebody whose account was looked at then.
 pub(crate) async fn try_start(kit: &Testkit, person: &Person, authenticated_at: Timestamp) -> Reply {
+    try_start_for(kit, person, authenticated_at, None).await
+}
+
+/// The same for an application of this name.
+pub(crate) async fn try_start_for(
+    kit: &Testkit,
+    person: &Person,
+    authenticated_at: Timestamp,
+    client: Option<&str>,
+) -> Reply {
     kit.request_to("session-mgr", Method::POST, "/internal/sessions")
         .from_service("auth-service")
         .json(json!({
             "tenant": person.tenant, "user": person.user, "authenticated_at": authenticated_at,
-            "user_agent": FIREFOX, "address": "203.0.113.7",
+            "user_agent": FIREFOX, "address": "203.0.113.7", "methods": ["pwd", "otp", "mfa"], "client": client,
         }))
         .send()
         .await
@@ -31,6 +41,13 @@ pub(crate) async fn try_start(kit: &Testkit, person: &Person, authenticated_at: 
 pub(crate) async fn start(kit: &Testkit, person: &Person) -> Person {
     kit.clock.advance(Duration::from_millis(5));
     let started: StartedSession = try_start(kit, person, kit.now()).await.expect(200).json();
+    Person { session: started.session_id.0, ..person.clone() }
+}
+
+/// The same person, in a new session of an application.
+pub(crate) async fn start_for(kit: &Testkit, person: &Person, client: &str) -> Person {
+    kit.clock.advance(Duration::from_millis(5));
+    let started: StartedSession = try_start_for(kit, person, kit.now(), Some(client)).await.expect(200).json();
     Person { session: started.session_id.0, ..person.clone() }
 }
 

@@ -56,7 +56,11 @@ async fn what_is_no_request_is_refused_by_name(backend: Backend) {
 async fn internal_doors_are_shut(backend: Backend) {
     let kit = alone(backend).await;
     let (person, issued) = issue(&kit).await;
-    for path in ["/internal/tokens".to_owned(), format!("/internal/families/{}/revoke", person.session)] {
+    let others = ["tokens", "tokens/introspect", "tokens/revoke", "refresh", "step-up", "access-tokens", "id-tokens"];
+    let others = others.map(|door| format!("/internal/{door}"));
+    let (family, account) = (person.session, person.user);
+    let named = [format!("/internal/families/{family}/revoke"), format!("/internal/accounts/{account}/changed")];
+    for path in others.into_iter().chain(named) {
         let asked = kit.request_to("token-mgr", http::Method::POST, &path).bearer(issued.access_token.expose());
         assert_eq!(asked.json(json!({})).send().await.expect(404).code(), "not-found");
     }

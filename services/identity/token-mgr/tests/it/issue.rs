@@ -4,7 +4,7 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use nexus_contracts::token_mgr::IssuedTokens;
 use nexus_kernel::Role;
-use nexus_kernel::auth::{AUDIENCE, AccessClaims, ISSUER};
+use nexus_kernel::auth::{AUDIENCE, AccessClaims, AuthenticationMethod, ISSUER};
 use nexus_testkit::{Backend, Person};
 
 use crate::on_each_database;
@@ -34,6 +34,8 @@ async fn an_access_token_says_who_and_verifies_with_the_published_key(backend: B
     assert_eq!((claims.sub, claims.tid, claims.sid), (person.user, person.tenant, person.session));
     assert_eq!(claims.roles, [Role::Editor]);
     assert_eq!(claims.exp - claims.iat, 300);
+    assert_eq!((claims.auth_time, claims.client_id), (Some(claims.iat), None));
+    assert_eq!(claims.amr, [AuthenticationMethod::Password]);
 }
 
 async fn only_auth_service_gets_tokens_and_once_a_session(backend: Backend) {

@@ -2,11 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where what it needs is not there")]
 
+mod api_tokens;
+mod forgery;
+mod grants;
 mod hostile;
+mod id_tokens;
+mod introspection;
 mod issue;
 mod keys;
 mod refresh;
 mod revoke;
+mod sealing;
+mod step_up;
 mod support;
 
 /// Declares each test on both databases.

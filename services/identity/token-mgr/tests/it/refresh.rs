@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use nexus_testkit::{Backend, eventually};
+use nexus_testkit::{Backend, Testkit, eventually};
 use serde_json::json;
 
 use crate::on_each_database;
@@ -13,6 +13,7 @@ on_each_database!(
     of_two_refreshes_at_the_same_moment_one_wins,
     another_session_is_not_touched,
     use_and_reuse_are_announced,
+    what_is_not_used_for_too_long_ends,
 );
 
 async fn a_refresh_gives_the_next_pair(backend: Backend) {
@@ -96,4 +97,26 @@ async fn use_and_reuse_are_announced(backend: Backend) {
     assert_eq!(events.matches("refresh-token.reused.v1").count(), 1, "{events}");
     assert!(events.contains(&person.session.to_string()));
     assert!(!events.contains(issued.refresh_token.expose()));
+}
+
+async fn what_is_not_used_for_too_long_ends(backend: Backend) {
+    let kit =
+        Testkit::start_with(backend, vec![token_mgr::service()], |config| config.sessions.idle_minutes = 60).await;
+    let (_, used) = issue(&kit).await;
+    let (forgotten, unused) = issue(&kit).await;
+    let mut token = used.refresh_token.expose().to_owned();
+    for _ in 0..4 {
+        kit.clock.advance(Duration::from_mins(59));
+        token = next_token(&refresh(&kit, &token).await.expect(200));
+    }
+    // Too late by rule, whether or not the job has come by.
+    assert_eq!(refresh(&kit, unused.refresh_token.expose()).await.expect(401).code(), "invalid-refresh-token");
+    kit.context("token-mgr").wake("end-idle");
+    let events = eventually("its end is announced", async || {
+        let events = announced(&kit).await;
+        events.contains("family.ended.v1").then_some(events)
+    })
+    .await;
+    assert!(events.contains("\"idle\"") && events.contains(&forgotten.session.to_string()), "{events}");
+    let _ = refresh(&kit, &token).await.expect(200);
 }

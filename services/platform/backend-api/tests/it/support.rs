@@ -23,6 +23,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
 
 /// A console of a few files.
@@ -109,6 +110,26 @@ async fn measure(request: Request) -> Result<String, StatusCode> {
         bytes += piece.map_err(|_| StatusCode::BAD_REQUEST)?.len();
     }
     Ok(bytes.to_string())
+}
+
+/// Where applications get tokens.
+pub(crate) fn oauth() -> Service {
+    Service::new("auth-service-v2")
+        .routes(OpenApiRouter::<Context>::new().route("/oauth2/token", post(echo)).route("/oauth2/userinfo", get(echo)))
+}
+
+/// Where people sign in.
+pub(crate) fn sign_in() -> Service {
+    Service::new("auth-service").routes(OpenApiRouter::<Context>::new().route("/api/auth/echo", post(echo)))
+}
+
+/// Publishes the test's key and announces that tokens have ended, as token-mgr does.
+pub(crate) fn tokens() -> Service {
+    let keys = || async {
+        let asked = Request::get("/.well-known/jwks.json").body(Body::empty()).unwrap();
+        nexus_testkit::key_publisher().oneshot(asked).await
+    };
+    Service::new("token-mgr").routes(OpenApiRouter::<Context>::new().route("/.well-known/jwks.json", get(keys)))
 }
 
 /// Announces that sessions have ended, as session-mgr does.

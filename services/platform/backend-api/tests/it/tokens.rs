@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use http::Method;
+use nexus_contracts::token_mgr::AccessTokenRevoked;
 use nexus_kernel::Role;
 use nexus_testkit::{Backend, Person, Testkit, eventually};
 use serde_json::json;
 
 use crate::on_each_backend;
-use crate::support::{gateway, partial, required, revoke, sessions, started, uploads};
+use crate::support::{gateway, oauth, partial, required, revoke, sessions, sign_in, started, tokens, uploads};
 
 async fn with_sessions(backend: Backend) -> Testkit {
     Testkit::start(backend, services()).await
@@ -124,7 +125,76 @@ async fn a_revocation_from_before_the_gateway_ran_is_heard(backend: Backend) {
     .await;
 }
 
+#[tokio::test]
+async fn an_application_proves_who_it_is_at_the_oauth_endpoints_only() {
+    let kit = Testkit::start(Backend::Sqlite, vec![gateway(), partial(), oauth()]).await;
+    let basic = |path: &str| kit.post(path).header("authorization", "Basic YTpi");
+    let seen = basic("/oauth2/token").send().await.expect(200).value();
+    assert_eq!(seen["headers"]["authorization"], "Basic YTpi");
+    for path in ["/oauth2x", "/api/content/echo", "/api/auth/v2/applications/1"] {
+        let asked = kit.get(path).header("authorization", "Basic YTpi");
+        assert_ne!(asked.send().await.status, 200, "{path}");
+    }
+    assert_eq!(kit.post("/oauth2/token").bearer("nonsense").send().await.expect(401).code(), "invalid-token");
+}
+
+#[tokio::test]
+async fn a_token_that_comes_with_a_proof_of_possession_is_handed_on() {
+    let kit = Testkit::start(Backend::Sqlite, vec![gateway(), oauth()]).await;
+    let bound = serde_json::Map::from_iter([("cnf".to_owned(), json!({"jkt": "thumb"}))]);
+    let token = format!("DPoP {}", kit.token_with(&Person::new(Role::Member), bound));
+    let seen = kit.get("/oauth2/userinfo").header("authorization", &token).header("dpop", "proof").send().await;
+    let seen = seen.expect(200).value();
+    assert_eq!((&seen["headers"]["authorization"], &seen["headers"]["dpop"]), (&json!(token), &json!("proof")));
+    let _ = kit.get("/oauth2/userinfo").header("authorization", "DPoP nonsense").send().await.expect(401);
+}
+
+/// Where people sign in, a token that has ended must neither stand in the way nor open anything.
+async fn a_revoked_sessions_token_is_taken_off_where_people_sign_in(backend: Backend) {
+    let kit = Testkit::start(backend, vec![gateway(), sign_in(), required(), sessions()]).await;
+    let person = Person::new(Role::Member);
+    let token = kit.token(&person);
+    let seen = async |name: &str| {
+        let asked = kit.post("/api/auth/echo").bearer(&token).header("x-vault-token", &token);
+        asked.send().await.expect(200).value()["headers"].get(name).cloned()
+    };
+    assert_eq!(seen("authorization").await, Some(json!(format!("Bearer {token}"))));
+    revoke(&kit, &person).await;
+    eventually("the session to be refused", async || {
+        let reply = kit.get("/api/scheduler/tasks").bearer(&token).send().await;
+        (reply.code() == "session-revoked").then_some(())
+    })
+    .await;
+    assert_eq!((seen("authorization").await, seen("x-vault-token").await), (None, None));
+}
+
+async fn a_revoked_token_is_refused_and_its_session_goes_on(backend: Backend) {
+    let kit = Testkit::start(backend, vec![gateway(), required(), tokens()]).await;
+    let person = Person::new(Role::Member);
+    let (token, other) = (kit.token(&person), kit.token(&person));
+    let id = kit.context("token-mgr").tokens.verify(&token).await.unwrap().token_id;
+    let mut tx = kit.context("token-mgr").store.begin(person.tenant).await.unwrap();
+    tx.publish(&AccessTokenRevoked { token_id: id, valid_until: kit.now().plus(Duration::from_mins(5)) })
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let refused = async |kit: &Testkit| {
+        eventually("the token to be refused", async || {
+            let reply = kit.get("/api/scheduler/tasks").bearer(&token).send().await;
+            (reply.code() == "token-revoked").then_some(())
+        })
+        .await;
+    };
+    refused(&kit).await;
+    let _ = kit.get("/api/scheduler/tasks").bearer(&other).send().await.expect(200);
+    let kit = kit.restart(vec![gateway(), required(), tokens()]).await;
+    refused(&kit).await;
+    let _ = kit.get("/api/scheduler/tasks").bearer(&other).send().await.expect(200);
+}
+
 on_each_backend!(
+    a_revoked_sessions_token_is_taken_off_where_people_sign_in,
+    a_revoked_token_is_refused_and_its_session_goes_on,
     a_revoked_session_is_refused_everywhere_and_others_are_not,
     a_revoked_session_stays_refused_after_a_restart,
     a_revocation_from_before_the_gateway_ran_is_heard,

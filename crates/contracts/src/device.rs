@@ -35,7 +35,7 @@ const SYSTEMS: [(&str, &str); 9] = [
 ];
 
 /// The name, as "Firefox on Linux".
-pub(crate) fn name(user_agent: &str) -> String {
+pub fn name(user_agent: &str) -> String {
     let user_agent = &user_agent[..user_agent.floor_char_boundary(MAX_USER_AGENT_BYTES)];
     let find = |table: &[(&str, &'static str)]| {
         table.iter().find(|(mark, _)| user_agent.contains(mark)).map(|(_, name)| *name)

@@ -1,15 +1,12 @@
-//! HTTP: refresh and the public keys for everybody, issue and revoke for other services.
+//! HTTP for everybody: refresh, and the public keys.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse, Response};
-use axum::routing::post;
-use http::{StatusCode, header};
-use nexus_contracts::auth_service;
-use nexus_contracts::session_mgr::{self, SessionId};
-use nexus_contracts::token_mgr::{IssueTokens, IssuedTokens, RefreshCookie, RevokeFamily, TokenReply};
+use http::header;
+use nexus_contracts::token_mgr::{RefreshCookie, TokenReply};
 use nexus_kernel::problem::ProblemDetails;
-use nexus_kernel::{Caller, Context, Problem};
+use nexus_kernel::{Context, Problem};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -20,11 +17,7 @@ use crate::tokens;
 
 /// The routes.
 pub(crate) fn router() -> OpenApiRouter<Context> {
-    OpenApiRouter::new()
-        .routes(routes!(refresh))
-        .routes(routes!(public_keys))
-        .route("/internal/tokens", post(issue))
-        .route("/internal/families/{session}/revoke", post(revoke_family))
+    OpenApiRouter::new().routes(routes!(refresh)).routes(routes!(public_keys))
 }
 
 /// Trade a refresh token for a new pair of tokens
@@ -66,7 +59,7 @@ async fn refresh(State(context): State<Context>, presented: Presented) -> Result
     }
 }
 
-/// The public keys that access tokens are signed with
+/// The public keys that access tokens and ID tokens are signed with
 ///
 /// A JSON Web Key Set (RFC 7517). A new key is here before it signs, an old one until its last token has expired.
 #[utoipa::path(
@@ -84,24 +77,4 @@ async fn public_keys(State(context): State<Context>) -> Result<Response, Problem
     let keys = context.state::<KeyRing>().published(&context).await?;
     let cache = format!("public, max-age={CACHED_SECONDS}");
     Ok(([(header::CACHE_CONTROL, cache)], Json(keys)).into_response())
-}
-
-async fn issue(
-    State(context): State<Context>,
-    caller: Caller,
-    Json(request): Json<IssueTokens>,
-) -> Result<Json<IssuedTokens>, Problem> {
-    caller.must_be(&[auth_service::SERVICE])?;
-    Ok(Json(tokens::issue(&context, request).await?))
-}
-
-async fn revoke_family(
-    State(context): State<Context>,
-    caller: Caller,
-    Path(session): Path<SessionId>,
-    Json(request): Json<RevokeFamily>,
-) -> Result<StatusCode, Problem> {
-    caller.must_be(&[session_mgr::SERVICE])?;
-    tokens::revoke_family(&context, session, request).await?;
-    Ok(StatusCode::NO_CONTENT)
 }
