@@ -1,0 +1,33 @@
+//! Keys and secrets over HTTP, on each database.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where what it needs is not there")]
+
+mod audit;
+mod columns;
+mod hostile;
+mod instances;
+mod keys;
+mod seal;
+mod secrets;
+mod support;
+mod tools;
+mod uses;
+
+/// Declares each test on both databases.
+macro_rules! on_each_database {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                Box::pin(super::$name(nexus_testkit::Backend::Sqlite)).await;
+            })+
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                Box::pin(super::$name(nexus_testkit::Backend::Postgres)).await;
+            })+
+        }
+    };
+}
+use on_each_database;
