@@ -5,21 +5,21 @@ use nexus_kernel::Context;
 
 use crate::error::Error;
 use crate::password::Passwords;
-use crate::store;
+use crate::store::{self, Credentials};
 
 /// Checks what somebody typed.
 pub(crate) async fn check(context: &Context, request: &CheckCredentials) -> Result<CredentialCheck, Error> {
     let checked_at = context.clock.now();
     let found = store::credentials(context, &request.email).await?;
-    let hash = found.as_ref().map(|found| &found.password);
+    let hash = found.as_ref().map(|found| &found.password).filter(|hash| hash.is_set());
     let right = context.state::<Passwords>().verify(&request.password, hash).await?;
     Ok(match found {
-        Some(found) => {
-            let account = AccountRef { user: found.user, tenant: found.tenant };
-            match (right, found.verified) {
-                (true, true) => CredentialCheck::Valid { account, roles: found.roles, checked_at },
-                (true, false) => CredentialCheck::Unverified { account },
-                (false, _) => CredentialCheck::Invalid { account: Some(account) },
+        Some(Credentials { user, .. }) => {
+            let account = AccountRef { user: user.id, tenant: user.tenant };
+            match (right, user.is_active(), user.email_verified_at) {
+                (true, true, Some(_)) => CredentialCheck::Valid { account, roles: user.effective_roles(), checked_at },
+                (true, true, None) => CredentialCheck::Unverified { account },
+                (true, false, _) | (false, ..) => CredentialCheck::Invalid { account: Some(account) },
             }
         }
         None => CredentialCheck::Invalid { account: None },

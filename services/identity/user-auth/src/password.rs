@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::num::NonZero;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use serde::Deserialize;
 use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 
+use crate::breached::Breached;
 use crate::error::Error;
 
 const MIN_CHARACTERS: usize = 8;
@@ -88,25 +90,53 @@ pub(crate) fn typed(password: &Secret, (): &()) -> garde::Result {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct PasswordHash(pub(crate) String);
 
+impl PasswordHash {
+    /// Of an account that nobody has chosen a password for.
+    pub(crate) fn none() -> Self {
+        Self(String::new())
+    }
+
+    /// Whether there is a password.
+    pub(crate) fn is_set(&self) -> bool {
+        !self.0.is_empty()
+    }
+}
+
 impl fmt::Debug for PasswordHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PasswordHash(***)")
     }
 }
 
-/// Hashes passwords: off the async threads, and no more at once than there are processors, as each takes 19 MiB.
+/// Hashes passwords: off the async threads, and no more at once than there are processors, as each takes 19 MiB. Knows those
+/// that nobody may choose as they were seen in breaches.
 #[derive(Debug)]
-pub(crate) struct Passwords(Arc<Semaphore>);
-
-impl Default for Passwords {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get))))
-    }
+pub(crate) struct Passwords {
+    turns: Arc<Semaphore>,
+    /// `None` where no list is configured, and why where it can't be read.
+    breached: Result<Option<Breached>, String>,
 }
 
 impl Passwords {
-    /// The hash of a new password, with a salt of its own.
+    /// With the list of breached passwords in this file; an empty path is no list.
+    pub(crate) fn new(breached: &Path) -> Self {
+        let turns = Arc::new(Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get)));
+        let list = (!breached.as_os_str().is_empty()).then(|| Breached::read(breached)).transpose();
+        let why = |error| format!("identity.breached_passwords, {}, can't be read: {error}", breached.display());
+        Self { turns, breached: list.map_err(why) }
+    }
+
+    /// Whether the list of breached passwords can be read, if there has to be one.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        self.breached.as_ref().map(drop).map_err(Clone::clone)
+    }
+
+    /// The hash of a new password, with a salt of its own. None that was seen in a breach is hashed.
     pub(crate) async fn hash(&self, password: &NewPassword) -> Result<PasswordHash, Error> {
+        let list = self.breached.as_ref().map_err(|why| Error::NoBreachedList(why.clone()))?;
+        if list.as_ref().is_some_and(|list| list.has(&password.0)) {
+            return Err(Error::PasswordBreached);
+        }
         let password = password.0.clone();
         self.run(move || hash(&password)).await?
     }
@@ -122,7 +152,7 @@ impl Passwords {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-        let turn = tokio::time::timeout(LONGEST_WAIT, Arc::clone(&self.0).acquire_owned()).await;
+        let turn = tokio::time::timeout(LONGEST_WAIT, Arc::clone(&self.turns).acquire_owned()).await;
         let turn = turn.map_err(|_| Error::Busy)?.map_err(|error| Error::Hashing(error.to_string()))?;
         // The turn ends with the work, even when nobody waits for it any more.
         let work = move || {
@@ -210,12 +240,12 @@ mod tests {
         assert_eq!(Params::try_from(&nobodys).unwrap(), Params::try_from(&real).unwrap());
         let salt = |hash: &phc::PasswordHash| hash.salt.as_ref().map(|salt| salt.len());
         assert_eq!(salt(&nobodys), salt(&real));
-        assert!(!Passwords::default().verify(&Secret::from("anything"), None).await.unwrap());
+        assert!(!Passwords::new(Path::new("")).verify(&Secret::from("anything"), None).await.unwrap());
     }
 
     #[tokio::test]
     async fn more_passwords_than_turns_are_all_hashed() {
-        let passwords = Passwords(Arc::new(Semaphore::new(1)));
+        let passwords = Passwords { turns: Arc::new(Semaphore::new(1)), breached: Ok(None) };
         let chosen = password("correct horse battery");
         let (first, second, third) =
             tokio::join!(passwords.hash(&chosen), passwords.hash(&chosen), passwords.hash(&chosen));

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use garde::Validate;
 use nexus_contracts::user_auth::{EmailAddress, UserCreated, UserVerified};
-use nexus_kernel::auth::Role;
 use nexus_kernel::blobs::hex;
 use nexus_kernel::config::Registration;
 use nexus_kernel::limit::Quota;
@@ -18,11 +17,13 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use crate::error::Error;
+use crate::invitation;
 use crate::mail::{self, Mail, MailId};
 use crate::mailer;
 use crate::name::Name;
+use crate::organisation::Organisation;
 use crate::password::{NewPassword, Passwords, is_not};
-use crate::store::{self, Organisation, Registered};
+use crate::store::{self, Registered};
 use crate::user::User;
 use crate::verification::{self, VerificationToken};
 
@@ -104,22 +105,13 @@ pub(crate) async fn register(context: &Context, request: RegistrationRequest) ->
 }
 
 fn newcomer(context: &Context, organisation: Organisation, request: RegistrationRequest) -> User {
-    User {
-        id: UserId(context.ids.next()),
-        tenant: organisation.tenant,
-        organisation: organisation.name,
-        name: request.name,
-        email: request.email,
-        email_verified_at: None,
-        roles: vec![Role::Member],
-        created_at: context.clock.now(),
-        version: 1,
-    }
+    let id = UserId(context.ids.next());
+    User::new(id, organisation.tenant, organisation.name, request.name, request.email, context.clock.now())
 }
 
 /// Whether one more mail to this address is no nuisance: five at once, then one a minute. Without its cache the service
 /// rather sends one too many.
-async fn may_mail(context: &Context, email: &EmailAddress) -> bool {
+pub(crate) async fn may_mail(context: &Context, email: &EmailAddress) -> bool {
     let key = format!("user-auth:mail:{}", hex(&Sha256::digest(email.as_str().as_bytes())));
     match context.cache.limit(&key, Quota::per_second(1.0 / 60.0, 5)).await {
         Ok(decision) => decision.allowed,
@@ -139,7 +131,12 @@ async fn mail_link(context: &Context, tx: &mut Tx, user: UserId, email: &EmailAd
     Ok(add_mail(context, tx, email, text).await?)
 }
 
-async fn add_mail(context: &Context, tx: &mut Tx, to: &EmailAddress, letter: mail::Letter) -> Result<(), StoreError> {
+pub(crate) async fn add_mail(
+    context: &Context,
+    tx: &mut Tx,
+    to: &EmailAddress,
+    letter: mail::Letter,
+) -> Result<(), StoreError> {
     let mail = Mail {
         id: MailId(context.ids.next()),
         to: to.clone(),
@@ -202,9 +199,9 @@ async fn answer(context: &Context, request: &VerificationRequest) -> Result<(), 
     Ok(())
 }
 
-/// Forgets links and mails that are good no longer.
+/// Forgets links, invitations and mails that are good no longer.
 pub(crate) async fn forget_expired(context: Context) -> Result<(), Problem> {
     let now = context.clock.now();
-    store::forget_expired(&context, now, now.minus(MAIL_KEPT)).await?;
+    store::forget_expired(&context, now, now.minus(invitation::KEPT), now.minus(MAIL_KEPT)).await?;
     Ok(())
 }

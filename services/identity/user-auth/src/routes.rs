@@ -1,9 +1,13 @@
 //! HTTP: parse, ask the policies, call the domain, reply.
 
+mod groups;
 mod internal;
+mod invitations;
 mod mailbox;
+mod organisation;
 mod own;
 mod registration;
+mod scim;
 mod setup;
 mod users;
 
@@ -24,7 +28,11 @@ pub(crate) fn router() -> OpenApiRouter<Context> {
         .merge(own::router())
         .merge(mailbox::router())
         .merge(users::router())
+        .merge(groups::router())
+        .merge(invitations::router())
+        .merge(organisation::router())
         .merge(internal::router())
+        .merge(scim::router())
 }
 
 /// An account with its version, that is not to be kept by anything on the way.

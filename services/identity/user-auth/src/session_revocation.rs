@@ -7,6 +7,7 @@ use nexus_contracts::session_mgr::{RevocationReason, RevokeUserSessions, Session
 use nexus_kernel::{Context, Problem, TenantId, UserId, backoff};
 
 use crate::store;
+use crate::user::User;
 
 /// The job's name.
 pub(crate) const JOB: &str = "end-sessions";
@@ -41,20 +42,30 @@ pub(crate) async fn carry_out(context: Context) -> Result<(), Problem> {
     }
 }
 
-/// Carries out an order that was just committed, so that whoever signs in after the answer signs in after the end of the
-/// sessions. When it can't be done now, the job does it.
-pub(crate) async fn carry_out_at_once(context: &Context, order: &SessionRevocation) {
-    match tokio::time::timeout(AT_ONCE / 2, attempt(context, order)).await {
+/// Carries out orders that were just committed, so that whoever signs in after the answer signs in after the end of the
+/// sessions. What can't be done now, the job does.
+pub(crate) async fn carry_out_at_once(context: &Context, orders: &[SessionRevocation]) {
+    let all = async {
+        for order in orders {
+            attempt(context, order).await?;
+        }
+        Ok::<(), Problem>(())
+    };
+    match tokio::time::timeout(AT_ONCE / 2, all).await {
         Ok(Ok(())) => {}
-        Ok(Err(problem)) => tracing::warn!(user = %order.user, %problem, "a person's sessions will end later"),
-        Err(_) => tracing::warn!(user = %order.user, "session-mgr is slow: a person's sessions will end later"),
+        Ok(Err(problem)) => tracing::warn!(people = orders.len(), %problem, "sessions will end later"),
+        Err(_) => tracing::warn!(people = orders.len(), "session-mgr is slow: sessions will end later"),
     }
 }
 
 /// The order is there, so its change has been committed: whoever looked at the account after this moment saw the new one.
 async fn attempt(context: &Context, order: &SessionRevocation) -> Result<(), Problem> {
     let now = context.clock.now();
-    let request = RevokeUserSessions { tenant: order.tenant, authenticated_before: now, reason: order.reason };
+    let account = store::user(&mut context.store.read(order.tenant), order.user).await?.filter(User::is_active);
+    // An order takes the place of an earlier one, and must not hide that the account may not be used any more.
+    let reason = if account.is_some() { order.reason } else { RevocationReason::AccountDeactivated };
+    let roles = account.map_or_else(Vec::new, |user| user.effective_roles());
+    let request = RevokeUserSessions { tenant: order.tenant, authenticated_before: now, reason, roles };
     match SessionMgr::new(&context.mesh).revoke_user(order.user, &request).await {
         Ok(()) => store::sessions_revoked(context, order).await?,
         Err(error) => {

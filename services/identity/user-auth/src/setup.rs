@@ -107,16 +107,11 @@ pub(crate) async fn set_up(context: &Context, request: SetupRequest) -> Result<U
     }
     let password = context.state::<Passwords>().hash(&request.password).await?;
     let now = context.clock.now();
+    let (id, tenant) = (UserId(context.ids.next()), TenantId(context.ids.next()));
     let owner = User {
-        id: UserId(context.ids.next()),
-        tenant: TenantId(context.ids.next()),
-        organisation: request.organisation,
-        name: request.name,
-        email: request.email,
         email_verified_at: Some(now),
         roles: vec![Role::Owner],
-        created_at: now,
-        version: 1,
+        ..User::new(id, tenant, request.organisation, request.name, request.email, now)
     };
     let mut tx = context.store.begin(owner.tenant).await?;
     if !store::add_first_organisation(&mut tx, &owner.organisation, now).await? {

@@ -1,4 +1,5 @@
-//! The token in a verification link: 256 bits that mean nothing, kept only as their hash, good once and for a day.
+//! The token in a mailed link: 256 bits that mean nothing, kept only as their hash, and good once. A verification link is good
+//! for a day.
 
 use std::fmt;
 use std::time::Duration;
@@ -39,6 +40,11 @@ impl VerificationToken {
             return Ok(TokenHash(hex(&Sha256::digest(self.0.as_bytes()))));
         }
         Err(Error::VerificationLinkInvalid)
+    }
+
+    /// The link that invites somebody.
+    pub(crate) fn invitation_link(&self, public_url: &str) -> String {
+        format!("{public_url}/invitation?token={}", self.0)
     }
 
     /// The link that a mail carries.

@@ -1,8 +1,9 @@
 //! People's own accounts.
 
+use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use nexus_kernel::extract::{IfMatch, Valid};
 use nexus_kernel::problem::ProblemDetails;
 use nexus_kernel::{Context, Principal, Problem};
@@ -11,11 +12,12 @@ use utoipa_axum::routes;
 
 use super::reply;
 use crate::accounts::{self, PasswordChange};
+use crate::export::{self, Export};
 use crate::user::{ProfileChanges, UserProfile};
 
 /// The routes.
 pub(super) fn router() -> OpenApiRouter<Context> {
-    OpenApiRouter::new().routes(routes!(get_me, update_me)).routes(routes!(change_password))
+    OpenApiRouter::new().routes(routes!(get_me, update_me)).routes(routes!(change_password)).routes(routes!(export_me))
 }
 
 /// Your account
@@ -82,7 +84,7 @@ async fn update_me(
         (status = 404, description = "`not-found`: your account is gone", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 413, description = "`body-too-large`", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported-media-type`: the body's type is not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "`validation-failed`: a field breaks its rule", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "`validation-failed`: a field breaks its rule; `breached-password`: the password was seen in a breach of another site", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 429, description = "`too-many-attempts`: wait for `Retry-After` seconds", body = ProblemDetails, content_type = "application/problem+json", headers(("Retry-After" = u64, description = "Seconds to wait"))),
         (status = 503, description = "`unavailable`: too many passwords at once", body = ProblemDetails, content_type = "application/problem+json"),
     ),
@@ -95,4 +97,27 @@ async fn change_password(
 ) -> Result<StatusCode, Problem> {
     accounts::change_password(&context, &principal, change).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Everything that is known of you here
+///
+/// Your account, your groups, and what a directory says of you. Other services say themselves what they know.
+#[utoipa::path(
+    get,
+    path = "/api/users/me/export",
+    operation_id = "export_me",
+    tag = "user-auth",
+    responses(
+        (status = 200, description = "Your data, to be kept as a file", body = Export),
+        (status = 401, description = "`not-signed-in`, `invalid-token` or `expired-token`", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 404, description = "`not-found`: your account is gone", body = ProblemDetails, content_type = "application/problem+json"),
+    ),
+    security(("bearer" = [])),
+)]
+async fn export_me(State(context): State<Context>, principal: Principal) -> Result<impl IntoResponse, Problem> {
+    let export = export::own(&context, &principal).await?;
+    let as_file = HeaderValue::from_static("attachment; filename=\"account.json\"");
+    let headers =
+        [(header::CACHE_CONTROL, HeaderValue::from_static("no-store")), (header::CONTENT_DISPOSITION, as_file)];
+    Ok((headers, Json(export)))
 }

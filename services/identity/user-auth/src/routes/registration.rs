@@ -37,7 +37,7 @@ struct Accepted {}
         (status = 403, description = "`registration-closed`: only the owner makes accounts here", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 413, description = "`body-too-large`", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 415, description = "`unsupported-media-type`: the body's type is not JSON", body = ProblemDetails, content_type = "application/problem+json"),
-        (status = 422, description = "`validation-failed`: a field breaks its rule", body = ProblemDetails, content_type = "application/problem+json"),
+        (status = 422, description = "`validation-failed`: a field breaks its rule; `breached-password`: the password was seen in a breach of another site", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`: too many passwords at once", body = ProblemDetails, content_type = "application/problem+json"),
     ),
     security(()),

@@ -26,7 +26,7 @@ impl FromRow for Mail {
 pub(crate) async fn add_mail(tx: &mut Tx, mail: &Mail) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO mails (id, tenant_id, recipient, subject, body, created_at, attempts, next_attempt_at)
-         VALUES ($1, :tenant, $2, $3, $4, $5, 0, $5)",
+         VALUES ($1, :tenant, $2, $3, $4, $5, 0, $5) ON CONFLICT (id) DO NOTHING",
         params![mail.id, mail.to.as_str(), mail.subject.as_str(), mail.text.as_str(), mail.created_at],
     )
     .await
@@ -215,14 +215,17 @@ pub(crate) async fn postpone_session_revocation(
     tx.commit().await
 }
 
-/// Forgets links that have expired and mails that were written before that moment.
+/// Forgets links that have expired, invitations whose links have expired before that moment, and mails that were written before
+/// that one.
 pub(crate) async fn forget_expired(
     context: &Context,
     now: Timestamp,
+    invitations_before: Timestamp,
     mails_before: Timestamp,
 ) -> Result<(), StoreError> {
     let mut tx = context.store.begin(Scope::System).await?;
     tx.execute("DELETE FROM email_verifications WHERE expires_at <= $1", params![now]).await?;
+    tx.execute("DELETE FROM invitations WHERE expires_at <= $1", params![invitations_before]).await?;
     tx.execute("DELETE FROM mails WHERE created_at <= $1", params![mails_before]).await?;
     tx.commit().await
 }

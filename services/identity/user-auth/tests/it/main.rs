@@ -2,12 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where what it needs is not there")]
 
+mod breached;
+mod groups;
 mod hostile;
 mod internal;
+mod invitations;
 mod mail;
 mod profile;
 mod registration;
 mod roles;
+mod scim;
 mod setup;
 mod support;
 

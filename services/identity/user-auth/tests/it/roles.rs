@@ -140,7 +140,7 @@ async fn with_sessions(backend: Backend) -> (Testkit, Person) {
 }
 
 /// Starts a session as auth-service does.
-async fn start_session(
+pub(crate) async fn start_session(
     kit: &Testkit,
     person: &Person,
     authenticated_at: nexus_kernel::Timestamp,
@@ -149,7 +149,7 @@ async fn start_session(
         .from_service("auth-service")
         .json(json!({
             "tenant": person.tenant, "user": person.user, "authenticated_at": authenticated_at,
-            "user_agent": "curl/8.9.1", "address": "203.0.113.7",
+            "user_agent": "curl/8.9.1", "address": "203.0.113.7", "methods": ["pwd"],
         }))
         .send()
         .await

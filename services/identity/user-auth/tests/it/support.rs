@@ -132,3 +132,11 @@ pub(crate) async fn next_mail(kit: &Testkit, owner: &Person, email: &str, before
     })
     .await
 }
+
+/// The token in the newest invitation to an address.
+pub(crate) async fn mailed_invitation(kit: &Testkit, owner: &Person, email: &str) -> String {
+    let mails = mails_to(kit, owner, email).await;
+    let text = mails[0]["text"].as_str().unwrap();
+    let (_, after) = text.split_once("http://nexus.test/invitation?token=").unwrap();
+    after.split_whitespace().next().unwrap().to_owned()
+}
