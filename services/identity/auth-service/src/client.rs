@@ -6,7 +6,11 @@ use std::net::{IpAddr, Ipv6Addr};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{HeaderMap, header};
+use nexus_contracts::device;
 use nexus_kernel::extract::header_text;
+
+use crate::cookie::Cookie;
+use crate::token::Token;
 
 /// The gateway replaces what clients send here, and what it adds is the last entry.
 const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -18,6 +22,8 @@ pub(crate) struct Client {
     pub(crate) address: Option<IpAddr>,
     /// `User-Agent`, as it came.
     pub(crate) user_agent: String,
+    /// The `Cookie` headers, as they came.
+    cookies: HeaderMap,
 }
 
 impl Client {
@@ -25,7 +31,30 @@ impl Client {
         let forwarded = headers.get_all(FORWARDED_FOR).iter().next_back().and_then(|value| value.to_str().ok());
         let address = forwarded.and_then(|list| list.rsplit(',').next()).and_then(|last| last.trim().parse().ok());
         let user_agent = header_text(headers, header::USER_AGENT.as_str()).unwrap_or_default().to_owned();
-        Self { address, user_agent }
+        let cookies = headers.get_all(header::COOKIE).iter().map(|value| (header::COOKIE, value.clone()));
+        let mut own = HeaderMap::new();
+        own.extend(cookies);
+        Self { address, user_agent, cookies: own }
+    }
+
+    /// What the client keeps in this cookie.
+    pub(crate) fn cookie(&self, cookie: &Cookie) -> Option<Token> {
+        cookie.read(&self.cookies)
+    }
+
+    /// What people call it, as "Firefox on Linux".
+    pub(crate) fn device(&self) -> String {
+        device::name(&self.user_agent)
+    }
+
+    /// The network address as text; empty when it is not known.
+    pub(crate) fn address_text(&self) -> String {
+        self.address.map(|address| address.to_string()).unwrap_or_default()
+    }
+
+    /// The network as text; empty when it is not known.
+    pub(crate) fn network_text(&self) -> String {
+        self.network().map(|network| network.to_string()).unwrap_or_default()
     }
 
     /// What one person or house has of the network: an IPv4 address, or a /64 of IPv6 (RFC 6177 section 2).

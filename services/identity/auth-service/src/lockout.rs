@@ -1,4 +1,5 @@
 //! The rule that slows guessing down: after a few failures in a row each further one doubles the wait before the next attempt.
+//! What the failures are counted for decides whom it slows down: see `attempt`.
 
 use std::time::Duration;
 
@@ -19,16 +20,35 @@ pub(crate) struct Limit {
 }
 
 impl Limit {
-    /// For one account.
-    pub(crate) const ACCOUNT: Self = Self { failures: 5, memory: Duration::from_hours(24) };
+    /// For one account from one network.
+    pub(crate) const PLACE: Self = Self { failures: 5, memory: DAY };
+    /// For one account from all networks together: who guesses from many must not have as many tries. Whoever guesses can use
+    /// it up; a browser that signed in before, and a mailed link, do not need it.
+    pub(crate) const ACCOUNT: Self = Self { failures: 20, memory: DAY };
+    /// For one account from one browser that signed in to it before.
+    pub(crate) const DEVICE: Self = Self { failures: 5, memory: DAY };
     /// For one network: many people may share it, and forget their passwords.
-    pub(crate) const NETWORK: Self = Self { failures: 30, memory: Duration::from_hours(1) };
+    pub(crate) const NETWORK: Self = Self { failures: 30, memory: HOUR };
+    /// For the accounts that one network fails to enter: nobody has so many, but somebody with a list of stolen passwords.
+    pub(crate) const ACCOUNTS_OF_NETWORK: Self = Self { failures: 10, memory: HOUR };
+    /// For one person's second factor: whoever tries one knows the first.
+    pub(crate) const SECOND_FACTOR: Self = Self { failures: 5, memory: DAY };
+    /// For one session that has to prove again whose it is.
+    pub(crate) const STEP_UP: Self = Self { failures: 5, memory: HOUR };
+
+    /// After this long without a failure, those before count no longer.
+    pub(crate) const fn memory(self) -> Duration {
+        self.memory
+    }
 }
 
-/// No limit remembers failures for longer.
-pub(crate) const LONGEST_MEMORY: Duration = Limit::ACCOUNT.memory;
+const DAY: Duration = Duration::from_hours(24);
+const HOUR: Duration = Duration::from_hours(1);
 
-/// The failures of an account or a network.
+/// No limit remembers failures for longer.
+pub(crate) const LONGEST_MEMORY: Duration = DAY;
+
+/// The failures of whatever they are counted for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Failures {
     /// How many, in a row.
@@ -75,12 +95,12 @@ mod tests {
             let mut passed = 0_u32;
             for pause in pauses {
                 now = now.plus(Duration::from_secs(pause));
-                match failures.another(Limit::ACCOUNT, now) {
+                match failures.another(Limit::PLACE, now) {
                     Ok(next) => { passed += 1; failures = next; }
                     Err(left) => prop_assert!(left <= LONGEST_WAIT && left > Duration::ZERO),
                 }
                 let seconds = u32::try_from(now.since(START).as_secs()).unwrap();
-                prop_assert!(passed <= Limit::ACCOUNT.failures + 6 + seconds / 900);
+                prop_assert!(passed <= Limit::PLACE.failures + 6 + seconds / 900);
             }
         }
 
@@ -95,18 +115,18 @@ mod tests {
     fn a_few_failures_cost_nothing_then_each_doubles_the_wait() {
         let mut failures = Failures::default();
         for _ in 0..5 {
-            failures = failures.another(Limit::ACCOUNT, START).unwrap();
+            failures = failures.another(Limit::PLACE, START).unwrap();
         }
-        assert_eq!(failures.another(Limit::ACCOUNT, START), Err(Duration::from_secs(30)));
+        assert_eq!(failures.another(Limit::PLACE, START), Err(Duration::from_secs(30)));
         let later = START.plus(Duration::from_secs(30));
-        failures = failures.another(Limit::ACCOUNT, later).unwrap();
-        assert_eq!(failures.another(Limit::ACCOUNT, later), Err(Duration::from_mins(1)));
+        failures = failures.another(Limit::PLACE, later).unwrap();
+        assert_eq!(failures.another(Limit::PLACE, later), Err(Duration::from_mins(1)));
     }
 
     #[test]
     fn failures_are_forgotten_after_a_while() {
         let failures = Failures { count: 900, last: Some(START) };
-        let later = START.plus(Limit::ACCOUNT.memory);
-        assert_eq!(failures.another(Limit::ACCOUNT, later), Ok(Failures { count: 1, last: Some(later) }));
+        let later = START.plus(Limit::PLACE.memory);
+        assert_eq!(failures.another(Limit::PLACE, later), Ok(Failures { count: 1, last: Some(later) }));
     }
 }

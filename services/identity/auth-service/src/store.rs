@@ -1,68 +1,33 @@
-//! Every query of this service. All in the system's scope: see the schema.
+//! Every query of this service, by what it is about.
 
-use nexus_kernel::store::{FromRow, Query, Row, Scope, StoreError, Tx};
-use nexus_kernel::{Context, Timestamp, params};
+mod devices;
+mod factors;
+mod failures;
+mod links;
+mod notices;
+mod sign_in_events;
 
-use crate::attempt::Subject;
-use crate::lockout::Failures;
+pub(crate) use self::devices::*;
+pub(crate) use self::factors::*;
+pub(crate) use self::failures::*;
+pub(crate) use self::links::*;
+pub(crate) use self::notices::*;
+pub(crate) use self::sign_in_events::*;
 
-impl FromRow for Failures {
-    fn from_row(row: &Row) -> Result<Self, StoreError> {
-        let count: u32 = row.get("failures")?;
-        Ok(Self { count, last: if count == 0 { None } else { Some(row.get("last_failed_at")?) } })
-    }
+use nexus_kernel::store::{Row, StoreError};
+use serde::de::DeserializeOwned;
+
+/// A column that holds JSON.
+fn json<T: DeserializeOwned>(row: &Row, column: &str) -> Result<T, StoreError> {
+    let text: String = row.get(column)?;
+    serde_json::from_str(&text).map_err(|_| corrupt(column))
 }
 
-/// The failures of a subject. The row that this writes also makes two attempts wait for each other on PostgreSQL.
-pub(crate) async fn failures(tx: &mut Tx, subject: &Subject, now: Timestamp) -> Result<Failures, StoreError> {
-    tx.execute(
-        "INSERT INTO sign_in_failures (subject, failures, last_failed_at) VALUES ($1, 0, $2)
-         ON CONFLICT (subject) DO UPDATE SET failures = sign_in_failures.failures",
-        params![subject.0.as_str(), now],
-    )
-    .await?;
-    tx.query_one(
-        "SELECT failures, last_failed_at FROM sign_in_failures WHERE subject = $1",
-        params![subject.0.as_str()],
-    )
-    .await
+fn corrupt(column: &str) -> StoreError {
+    StoreError::Column { column: column.to_owned(), reason: "it is not what this service wrote" }
 }
 
-/// Stores the failures of a subject.
-pub(crate) async fn set_failures(tx: &mut Tx, subject: &Subject, failures: Failures) -> Result<(), StoreError> {
-    tx.execute(
-        "UPDATE sign_in_failures SET failures = $2, last_failed_at = COALESCE($3, last_failed_at) WHERE subject = $1",
-        params![subject.0.as_str(), failures.count, failures.last],
-    )
-    .await
-    .map(drop)
-}
-
-/// Takes one failure back. The last one is again when it was before, unless another has come since.
-pub(crate) async fn take_back(
-    tx: &mut Tx,
-    subject: &Subject,
-    at: Timestamp,
-    before: Failures,
-) -> Result<(), StoreError> {
-    tx.execute(
-        "UPDATE sign_in_failures SET failures = failures - 1,
-             last_failed_at = CASE WHEN last_failed_at = $2 THEN COALESCE($3, last_failed_at) ELSE last_failed_at END
-         WHERE subject = $1 AND failures > 0",
-        params![subject.0.as_str(), at, before.last],
-    )
-    .await
-    .map(drop)
-}
-
-/// Forgets the failures of a subject.
-pub(crate) async fn forget(tx: &mut Tx, subject: &Subject) -> Result<(), StoreError> {
-    tx.execute("DELETE FROM sign_in_failures WHERE subject = $1", params![subject.0.as_str()]).await.map(drop)
-}
-
-/// Forgets all failures before that moment.
-pub(crate) async fn forget_before(context: &Context, moment: Timestamp) -> Result<(), StoreError> {
-    let mut tx = context.store.begin(Scope::System).await?;
-    tx.execute("DELETE FROM sign_in_failures WHERE last_failed_at <= $1", params![moment]).await?;
-    tx.commit().await
+/// JSON for a column.
+fn json_text(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("what this service stores as JSON has text keys only")
 }

@@ -2,11 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where what it needs is not there")]
 
+mod audit;
+mod devices;
+mod enumeration;
 mod hostile;
+mod hub;
+mod links;
 mod lockout;
 mod parts;
+mod second_factor;
 mod sessions;
 mod sign_in;
+mod step_up;
 mod support;
 
 /// Declares each test on both databases.
