@@ -19,7 +19,7 @@ test.beforeAll(async ({ playwright }) => {
 });
 
 const WITHOUT_SESSION = ['/sign-in', '/register', '/setup', '/watch/FILM'];
-const WITH_SESSION = ['/', '/media', '/media/FILM', '/people', '/mailbox', '/failed-events', '/account', '/no-such-page'];
+const WITH_SESSION = ['/', '/media', '/media/FILM', '/people', '/applications', '/keys', '/sign-in-log', '/device', '/mailbox', '/failed-events', '/account', '/no-such-page'];
 
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`every page is accessible and fits a phone, ${colorScheme}`, async ({ page }) => {

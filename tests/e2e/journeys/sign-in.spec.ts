@@ -25,7 +25,7 @@ test('a person signs in, stays signed in over a reload, and signs out', async ({
 test('the home page shows every service, healthy', async ({ page }) => {
   await signIn(page);
   const services = page.getByRole('article');
-  for (const name of ['auth-service', 'user-auth', 'session-mgr', 'token-mgr', 'content-management', 'streamcore',
+  for (const name of ['auth-service', 'auth-service-v2', 'user-auth', 'session-mgr', 'token-mgr', 'key-service', 'content-management', 'streamcore',
     'streaming-service-v2', 'puabo-dsp-upload-mgr']) {
     await expect(services.and(page.getByLabel(name, { exact: true })).getByText('up', { exact: true })).toBeVisible();
   }
@@ -63,5 +63,6 @@ test('the keyboard alone is enough to sign in and to get around', async ({ page 
 
 test('every page of the navigation opens', async ({ page }) => {
   await signIn(page);
-  for (const name of ['Media', 'People', 'Mailbox', 'Failed events', 'Account', 'Home']) await open(page, name);
+  for (const name of ['Media', 'People', 'Applications', 'Keys and secrets', 'Sign-in log', 'Mailbox', 'Failed events',
+    'Account', 'Home']) await open(page, name);
 });

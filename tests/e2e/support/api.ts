@@ -56,6 +56,11 @@ export class Owner {
     return this.#get(`/api/content/${id}`);
   }
 
+  /** The newest mails of the development mailbox. */
+  async mails(): Promise<{ to: string; text: string }[]> {
+    return (await this.#get('/api/users/mailbox')).items;
+  }
+
   async change(content: Content, change: object): Promise<Content> {
     const headers = { ...this.#headers, 'If-Match': `"${content.version}"` };
     const reply = await this.#request.patch(`/api/content/${content.id}`, { headers, data: change });

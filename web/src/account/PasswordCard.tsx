@@ -23,7 +23,9 @@ export function PasswordCard() {
     send: async (body) => {
       await call(api.POST('/api/users/me/password', { body }));
       // All sessions have ended, this one too: the new password makes a new one here.
-      await signIn({ email, password: body.new_password }).catch(signedOut);
+      // Whoever has to show a code as well signs in on the page that asks for it.
+      const challenge = await signIn({ email, password: body.new_password }).catch(() => 'refused');
+      if (challenge) signedOut();
     },
     fieldOf: { 'wrong-password': 'current_password' },
     onSuccess: () => {

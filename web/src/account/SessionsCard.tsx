@@ -80,7 +80,8 @@ function SessionRow({ session }: { session: Session }) {
         </ThemeIcon>
         <Box miw={0}>
           <Group gap="xs">
-            <Text fw={600}>{session.device}</Text>
+            <Text fw={600}>{session.name ?? session.client ?? session.device}</Text>
+            {session.client && <Badge variant="light">Application</Badge>}
             {session.current && (
               <Badge color="teal" variant="light">
                 This one
@@ -88,6 +89,7 @@ function SessionRow({ session }: { session: Session }) {
             )}
           </Group>
           <Text size="sm" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
+            {(session.name ?? session.client) && `${session.device} · `}
             {session.address || 'unknown address'} ·{' '}
             <span title={moment(session.last_seen_at)}>last seen {ago(session.last_seen_at)}</span> · signed in{' '}
             {day(session.created_at)}

@@ -47,7 +47,7 @@ export function problemOf(response: Response, body: unknown): Problem {
     status: response.status,
     code: text('code') || `http-${response.status}`,
     title: text('title') || response.statusText || `The server answered ${response.status}`,
-    detail: sentence(text('detail')),
+    detail: sentence(text('detail') || plainErrors(details.errors)),
     errors: Array.isArray(details.errors) ? details.errors.filter(isFieldProblem) : [],
     requestId: response.headers.get('x-request-id'),
     retryAfter: seconds(response.headers.get('retry-after')),
@@ -83,6 +83,11 @@ export function fieldErrors(problem: Problem, fields: readonly string[]): Record
 /** Details are written as parts of a log line; people read sentences. */
 function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** What is refused in the way of Vault says so in plain texts. */
+function plainErrors(errors: unknown): string {
+  return Array.isArray(errors) ? errors.filter((error) => typeof error === 'string').join('; ') : '';
 }
 
 function seconds(header: string | null): number | null {

@@ -19,6 +19,22 @@ export type ServiceStatus = SystemOverview['services'][number];
 export type MissingTool = SystemOverview['missing'][number];
 export type DeadLetter = Item<Reply<'/api/system/dead-letters', 'get'>>;
 
+export type Challenge = Reply<'/api/auth/login', 'post', 202>;
+export type Factors = Reply<'/api/auth/factors', 'get'>;
+export type Enrolment = Reply<'/api/auth/factors/authenticator', 'post', 201>;
+export type SignInEvent = Item<Reply<'/api/auth/audit', 'get'>>;
+export type Group = Item<Reply<'/api/users/groups', 'get'>>;
+export type Invitation = Item<Reply<'/api/users/invitations', 'get'>>;
+export type OpenedInvitation = Reply<'/api/auth/register/invitation/open', 'post'>;
+export type Application = Item<Reply<'/api/auth/v2/applications', 'get'>>;
+export type ApplicationWithSecret = Reply<'/api/auth/v2/applications', 'post', 201>;
+export type Authorization = Reply<'/api/auth/v2/authorizations/{id}', 'get'>;
+export type DeviceRequest = Reply<'/api/auth/v2/device/{user_code}', 'get'>;
+export type Consent = Item<Reply<'/api/auth/v2/consents', 'get'>>;
+export type ApiToken = Item<Reply<'/api/tokens/personal', 'get'>>;
+export type TransitKey = Reply<'/api/keys/v1/transit/keys/{name}', 'get'>['data'];
+export type KeyUse = Item<Reply<'/api/keys/audit', 'get'>>;
+
 export type Content = Reply<'/api/content/{id}', 'get'>;
 export type Visibility = Content['visibility'];
 export type Upload = Item<Reply<'/api/dsp/upload/uploads', 'get'>>;

@@ -13,7 +13,17 @@ describe('the navigation', () => {
   });
 
   it('shows admins and owners what they run', () => {
-    const all = ['Home', 'Media', 'People', 'Mailbox', 'Failed events', 'Account'];
+    const all = [
+      'Home',
+      'Media',
+      'People',
+      'Applications',
+      'Keys and secrets',
+      'Sign-in log',
+      'Mailbox',
+      'Failed events',
+      'Account',
+    ];
     expect(labels(['admin'])).toEqual(all);
     expect(labels(['owner'])).toEqual(all);
     expect(labels(['member', 'admin'])).toEqual(all);

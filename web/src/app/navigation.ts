@@ -1,9 +1,12 @@
 import {
   IconAlertTriangle,
+  IconApps,
   IconHome,
+  IconKey,
   IconMail,
   IconMovie,
   type IconProps,
+  IconShieldCheck,
   IconUserCircle,
   IconUsers,
 } from '@tabler/icons-react';
@@ -24,6 +27,9 @@ export const NAVIGATION: readonly NavigationItem[] = [
   { label: 'Home', path: '/', icon: IconHome, role: 'member' },
   { label: 'Media', path: '/media', icon: IconMovie, role: 'member' },
   { label: 'People', path: '/people', icon: IconUsers, role: 'admin' },
+  { label: 'Applications', path: '/applications', icon: IconApps, role: 'admin' },
+  { label: 'Keys and secrets', path: '/keys', icon: IconKey, role: 'admin' },
+  { label: 'Sign-in log', path: '/sign-in-log', icon: IconShieldCheck, role: 'admin' },
   { label: 'Mailbox', path: '/mailbox', icon: IconMail, role: 'admin' },
   { label: 'Failed events', path: '/failed-events', icon: IconAlertTriangle, role: 'admin' },
   { label: 'Account', path: '/account', icon: IconUserCircle, role: 'member' },

@@ -1,14 +1,18 @@
 import { Alert, Anchor, Button, PasswordInput, Stack, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { IconInfoCircle, IconKey } from '@tabler/icons-react';
+import { useState } from 'react';
 import { Link, Navigate, useLocation } from 'react-router';
 import type { Problem } from '../api/problem';
+import type { Challenge } from '../api/types';
 import { PublicFrame } from '../app/PublicFrame';
 import { Splash } from '../app/Splash';
 import { useSession } from '../session/use-session';
 import { ErrorNotice } from '../shared/ErrorNotice';
+import { MailLink } from './MailLink';
 import { ResendVerification } from './ResendVerification';
 import { emailRule, typedPasswordRule } from './rules';
+import { SecondFactorForm } from './SecondFactorForm';
 import { signIn } from './sign-in';
 import { useCountdown } from './use-countdown';
 import { useFormMutation } from './use-form-mutation';
@@ -19,13 +23,23 @@ interface Arrival {
   from?: string;
   /** Whether a session ended without this person's doing. */
   ended?: boolean;
+  /** Whose sign-in is waited for. */
+  email?: string;
 }
 
 export function SignIn() {
   const session = useSession();
   const arrival = (useLocation().state ?? {}) as Arrival;
+  const [challenge, setChallenge] = useState<Challenge | null>(null);
   if (session.status === 'signed-in') return <Navigate to={arrival.from ?? '/'} replace />;
   if (session.status === 'starting' && !session.problem) return <Splash />;
+  if (challenge) {
+    return (
+      <PublicFrame title="One more step" description="This account asks for a code.">
+        <SecondFactorForm challenge={challenge} onRestart={() => setChallenge(null)} />
+      </PublicFrame>
+    );
+  }
   return (
     <PublicFrame
       title="Sign in"
@@ -44,7 +58,7 @@ export function SignIn() {
           Your session has ended. Sign in again to go on.
         </Alert>
       )}
-      <SignInForm />
+      <SignInForm onChallenge={setChallenge} email={arrival.email} />
     </PublicFrame>
   );
 }
@@ -60,12 +74,21 @@ function SetupHint() {
   );
 }
 
-function SignInForm() {
+interface FormProps {
+  /** The password was right, and a code has to follow. */
+  onChallenge: (challenge: Challenge) => void;
+  email?: string;
+}
+
+function SignInForm({ onChallenge, email = '' }: FormProps) {
   const form = useForm({
-    initialValues: { email: '', password: '' },
+    initialValues: { email, password: '' },
     validate: { email: emailRule, password: typedPasswordRule },
   });
-  const { submit, pending, problem } = useFormMutation(form, { send: (values) => signIn(values) });
+  const { submit, pending, problem } = useFormMutation(form, {
+    send: signIn,
+    onSuccess: (challenge) => challenge && onChallenge(challenge),
+  });
   const wait = useCountdown(problem);
   return (
     <form onSubmit={submit} noValidate>
@@ -83,6 +106,7 @@ function SignInForm() {
         <Button type="submit" loading={pending} disabled={wait > 0} fullWidth mt="xs">
           {wait > 0 ? `Wait ${wait} s` : 'Sign in'}
         </Button>
+        <MailLink email={form.values.email} />
       </Stack>
     </form>
   );

@@ -34,6 +34,11 @@ export function typedPasswordRule(value: string): Rule {
   return value === '' ? 'Enter your password' : null;
 }
 
+/** For a code of an authenticator app, or a recovery code. */
+export function codeRule(value: string): Rule {
+  return value.trim().length < 6 ? 'Enter the code' : null;
+}
+
 export interface Strength {
   /** From 0, that the server refuses, to 4. */
   score: 0 | 1 | 2 | 3 | 4;

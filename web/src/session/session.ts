@@ -76,6 +76,11 @@ export function signedIn(reply: TokenReply): void {
   publish(tokensOf(reply));
 }
 
+/** Takes a token of this same session that says that the person has just shown who they are. */
+export function steppedUp(reply: Pick<TokenReply, 'access_token' | 'expires_in'>): void {
+  if (tokens) publish(tokensOf({ ...reply, session_id: tokens.sessionId }));
+}
+
 /** Ends the session here and in all other tabs; the server's part is the caller's. */
 export function signedOut(): void {
   channel.postMessage({ kind: 'signed-out' } satisfies Message);

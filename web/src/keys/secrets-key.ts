@@ -1,0 +1,1 @@
+export const secretsKey = ['keys', 'secrets'] as const;

@@ -1,0 +1,2 @@
+export const groupsKey = ['groups'] as const;
+export const invitationsKey = ['invitations'] as const;
