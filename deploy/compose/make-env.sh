@@ -24,6 +24,8 @@ POSTGRES_PASSWORD=$(random)
 NATS_PASSWORD=$(random)
 REDIS_PASSWORD=$(random)
 NEXUS_MESH_SECRET=$(random)
+# Opens all keys and secrets where each service is a container: keep a copy apart from the backups, and never change it.
+NEXUS_KEYS_PASSPHRASE=$(random)
 # An smtp:// or smtps:// URL; as long as there is none, mail stays in the console.
 NEXUS_MAIL_SMTP=
 EOF

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { eventually } from '../interop/lib/nexus.mjs';
 
 const GATEWAY = 'backend-api';
-const SERVICES = [GATEWAY, 'user-auth', 'auth-service', 'session-mgr', 'token-mgr', 'content-management',
+const SERVICES = [GATEWAY, 'user-auth', 'auth-service', 'session-mgr', 'token-mgr', 'key-service', 'content-management',
   'puabo-dsp-upload-mgr', 'streamcore', 'streaming-service-v2'];
 
 /** A port on which nobody listens. */
@@ -88,6 +88,9 @@ export class Cluster {
       NEXUS_BUS__NATS: `nats://127.0.0.1:${nats}`,
       NEXUS_MESH__SECRET: randomBytes(32).toString('hex'),
       NEXUS_MESH__PORTS: 'any',
+      // No two processes share a folder, so that a file could not be the master key of both instances.
+      NEXUS_KEYS__SEAL: 'passphrase',
+      NEXUS_KEYS__PASSPHRASE: randomBytes(32).toString('hex'),
       NEXUS_MEDIA__TRANSCODES: '1',
       NEXUS_GATEWAY__REQUESTS_PER_SECOND: '100000',
       NEXUS_GATEWAY__BURST: '100000',

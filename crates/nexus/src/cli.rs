@@ -106,7 +106,7 @@ pub(crate) enum Command {
     },
     /// Run exactly these services in the foreground; the gateway is one of them
     #[command(after_help = "Example:
-  nexus run backend-api user-auth auth-service session-mgr token-mgr")]
+  nexus run backend-api user-auth auth-service session-mgr token-mgr key-service")]
     Run {
         /// Names as `nexus services` lists them
         #[arg(required = true, value_name = "SERVICE")]
@@ -208,6 +208,25 @@ Examples:
     NewService {
         /// The service's name
         name: String,
+    },
+    /// Make the file of breached passwords that `identity.breached_passwords` names, from a list of SHA-1s
+    #[command(
+        after_help = "The list has one SHA-1 a line in hexadecimal digits, and maybe a colon and how often it was seen, as
+Have I Been Pwned publishes it. The file needs 1.8 bytes a password, and as much memory while passwords are set.
+
+Example:
+  nexus breached-passwords --from pwned-passwords-sha1.txt --seen-at-least 10 --to /etc/nexus/breached"
+    )]
+    BreachedPasswords {
+        /// The list
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+        /// The file that is made
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+        /// Leave out what was seen less often
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seen_at_least: u64,
     },
     /// Print the completion script for a shell
     #[command(after_help = "Example:

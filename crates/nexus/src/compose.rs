@@ -24,12 +24,14 @@ const GATEWAY_OFFSET: u16 = 1_000;
 type Definition = fn() -> Service;
 
 /// The services that do their real job. One that does not is not here, so that it cannot be mistaken for one that works.
-const SERVICES: [Definition; 9] = [
+const SERVICES: [Definition; 11] = [
     || backend_api::service(Arc::new(Console)),
     user_auth::service,
     auth_service::service,
+    auth_service_v2::service,
     session_mgr::service,
     token_mgr::service,
+    key_service::service,
     puabo_dsp_upload_mgr::service,
     content_management::service,
     streamcore::service,

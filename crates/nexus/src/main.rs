@@ -3,6 +3,8 @@
 mod api;
 mod archive;
 mod assets;
+#[cfg(test)]
+mod authorization_walk;
 mod cli;
 mod commands;
 mod compose;

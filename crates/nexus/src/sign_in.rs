@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use anyhow::Context;
-use http::Method;
+use anyhow::{Context, bail};
+use http::{Method, StatusCode};
 use nexus_contracts::token_mgr::TokenReply;
 use nexus_kernel::config::Secret;
 use serde_json::json;
@@ -15,6 +15,9 @@ pub(crate) async fn sign_in(api: &Api, email: &str, password: &Secret) -> anyhow
     // In the body, as a cookie would go nowhere; the token itself is not kept.
     let credentials = json!({"email": email, "password": password, "refresh_token": "body"});
     let reply = api.call(Method::POST, "/api/auth/login").json(&credentials)?.send().await.context("signing in")?;
+    if reply.status == StatusCode::ACCEPTED {
+        bail!("the account has an authenticator app, and nobody types its code here; use a personal access token");
+    }
     Ok(reply.json::<TokenReply>()?.access_token)
 }
 

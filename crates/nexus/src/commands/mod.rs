@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod backup;
+mod breached_passwords;
 mod doctor;
 mod export;
 mod import;
@@ -56,6 +57,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Manifests { target, deploy } => manifests::run(target, &deploy),
         Command::Token { url, email } => token::run(&loaded.config, url.as_deref(), &email),
         Command::NewService { name } => new_service::run(&name, Path::new(".")),
+        Command::BreachedPasswords { from, to, seen_at_least } => breached_passwords::run(&from, &to, seen_at_least),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "nexus", &mut script);

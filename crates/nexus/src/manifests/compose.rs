@@ -47,12 +47,17 @@ fn document(door: &str, mut containers: Map<String, Value>) -> Value {
 }
 
 fn separate(service: &ServiceEntry) -> Value {
-    let mesh = [
+    let mut variables = vec![
         ("NEXUS_MESH__SECRET", "${NEXUS_MESH_SECRET:?run ./make-env.sh first}"),
         ("NEXUS_MESH__BIND", "0.0.0.0"),
         ("NEXUS_STORE__POOL", "4"),
     ];
-    let mut container = program(&["run", &service.name], &mesh, of(&service.name).blobs);
+    if of(&service.name).master_key {
+        // A file in a container's folder would go with the container.
+        variables.push(("NEXUS_KEYS__SEAL", "passphrase"));
+        variables.push(("NEXUS_KEYS__PASSPHRASE", "${NEXUS_KEYS_PASSPHRASE:?add it to .env, as make-env.sh does}"));
+    }
+    let mut container = program(&["run", &service.name], &variables, of(&service.name).blobs);
     container["tmpfs"] = json!(["/tmp", "/var/lib/nexus:uid=10001,gid=10001,mode=0700"]);
     container["volumes"] = if of(&service.name).blobs { json!(["blobs:/var/lib/nexus-blobs"]) } else { json!([]) };
     container

@@ -21,6 +21,8 @@ use serde_json::Value;
 const GATEWAY: &str = "backend-api";
 /// Whose keys every service fetches to verify tokens.
 const KEY_PUBLISHER: &str = "token-mgr";
+/// The service by which the kernel of every service seals columns.
+const KEY_KEEPER: &str = "key-service";
 /// The port with health and metrics in plain HTTP; `telemetry.listen`.
 const TELEMETRY_PORT: u16 = 9464;
 /// What stands at the beginning of each file.
@@ -97,8 +99,8 @@ fn mesh_port(service: &ServiceEntry) -> u16 {
 
 /// Whether one service calls another, or fetches its events.
 fn calls(caller: &ServiceEntry, other: &ServiceEntry) -> bool {
-    let keys = other.name == KEY_PUBLISHER;
-    caller.name != other.name && (keys || caller.deps.iter().any(|dep| *dep == other.name || dep == "*"))
+    let kernels = [KEY_PUBLISHER, KEY_KEEPER].contains(&other.name.as_str());
+    caller.name != other.name && (kernels || caller.deps.iter().any(|dep| *dep == other.name || dep == "*"))
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ pub(super) struct Needs {
     pub(super) blobs: bool,
     /// It sends e-mail.
     pub(super) mail: bool,
+    /// It keeps the key that opens all others.
+    pub(super) master_key: bool,
     /// What is set aside for it.
     pub(super) request: Share,
     /// The most memory that it may take.
@@ -28,6 +30,7 @@ pub(super) struct Share {
 const USUAL: Needs = Needs {
     blobs: false,
     mail: false,
+    master_key: false,
     request: Share { cpu: "50m", memory: "64Mi" },
     memory_limit: "256Mi",
     work: "256Mi",
@@ -42,6 +45,8 @@ pub(super) fn of(service: &str) -> Needs {
         "user-auth" => {
             Needs { mail: true, request: Share { cpu: "100m", memory: "96Mi" }, memory_limit: "512Mi", ..USUAL }
         }
+        // Making the master key of the passphrase takes 64 MiB for a moment (Argon2id).
+        "key-service" => Needs { master_key: true, ..USUAL },
         "puabo-dsp-upload-mgr" => Needs { blobs: true, work: "20Gi", ..USUAL },
         "streaming-service-v2" => {
             Needs { blobs: true, request: Share { cpu: "100m", memory: "64Mi" }, memory_limit: "512Mi", ..USUAL }
@@ -81,13 +86,14 @@ mod tests {
     }
 
     #[test]
-    fn who_uses_files_or_sends_mail_is_given_the_means_and_nobody_else() {
+    fn who_uses_files_sends_mail_or_keeps_keys_is_given_the_means_and_nobody_else() {
         for name in compose::names() {
             let domain = &Registry::built_in().service(name).unwrap().domain;
             let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../services");
             let text = source(&root.join(domain).join(name).join("src"));
             assert_eq!(text.contains(".blobs"), of(name).blobs, "{name} and blobs");
             assert_eq!(text.contains("config.mail"), of(name).mail, "{name} and mail");
+            assert_eq!(text.contains("config.keys"), of(name).master_key, "{name} and the master key");
         }
     }
 }

@@ -191,6 +191,11 @@ fn environment(needs: &Needs) -> Vec<Value> {
         environment.push(ours("NEXUS_BLOBS__ACCESS_KEY_ID", "blobs-access-key-id", false));
         environment.push(ours("NEXUS_BLOBS__SECRET_ACCESS_KEY", "blobs-secret-access-key", false));
     }
+    if needs.master_key {
+        // A file in a pod's folder would go with the pod.
+        environment.push(value("NEXUS_KEYS__SEAL", "passphrase"));
+        environment.push(ours("NEXUS_KEYS__PASSPHRASE", "keys-passphrase", false));
+    }
     if needs.mail {
         environment.push(ours("NEXUS_MAIL__SMTP", "mail-smtp", true));
     }

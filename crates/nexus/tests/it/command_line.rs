@@ -56,3 +56,17 @@ fn completions_are_printed_for_bash() {
     let folder = tempfile::tempdir().unwrap();
     assert!(stdout(&nexus(folder.path(), &["completions", "bash"])).contains("_nexus()"));
 }
+
+#[test]
+fn a_list_of_breached_passwords_becomes_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("list.txt"), "5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8:9\nnonsense\n").unwrap();
+    let make = |list: &str| nexus(folder.path(), &["breached-passwords", "--from", list, "--to", "breached"]);
+    let output = make("list.txt");
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("knows 1 passwords; 1 lines were left out"), "{}", stdout(&output));
+    assert!(std::fs::metadata(folder.path().join("breached")).unwrap().len() > 20);
+    let output = make("absent.txt");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("absent.txt"), "{}", stderr(&output));
+}

@@ -163,7 +163,7 @@ async fn a_service_is_not_ready_before_those_that_it_needs_are_there_wherever_th
     let user_auth = installation.run(&["user-auth"]);
     let token = gateway.setup_token();
     assert!(!token.is_empty(), "the link is told once accounts can be made");
-    let report = installation.run(&["session-mgr", "token-mgr", "auth-service"]);
+    let report = installation.run(&["key-service", "session-mgr", "token-mgr", "auth-service"]);
     let token = {
         let owner = json!({
             "token": token, "organisation": "Engines", "name": "Ada", "email": EMAIL, "password": PASSWORD,

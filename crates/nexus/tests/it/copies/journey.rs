@@ -49,6 +49,7 @@ fn journey(from: &Place, to: &Place) {
     assert!(said.contains("all of them compared"), "{said}");
     let restored = to.export("as-restored");
     restored.assert_of_one_moment();
+    to.take_master_key(from);
     let running = Running::up(to.path(), &[]);
     let user = User::sign_in(&running.address());
     for (id, title) in &before.content {

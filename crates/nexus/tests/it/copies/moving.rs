@@ -46,6 +46,7 @@ async fn an_installation_moves_to_postgresql_and_s3_and_back_and_every_checksum_
         let back = Place::new(repository.path());
         back.run(&["import", "--from", second.folder.to_str().unwrap()]);
         assert_eq!(back.export("export").content(), first.content());
+        back.take_master_key(&here);
         let running = Running::up(back.path(), &[]);
         User::sign_in(&running.address()).write("written after two moves").unwrap();
         assert_eq!(running.stop().code, Some(0));
