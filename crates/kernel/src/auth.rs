@@ -12,7 +12,6 @@ use http::request::Parts;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, RwLock};
 use tokio::time::Instant;
 use utoipa::ToSchema;
@@ -32,6 +31,8 @@ pub const AUDIENCE: &str = "nexus";
 const KEY_PUBLISHER: &str = "token-mgr";
 /// The longest access token that is read, in bytes.
 const MAX_TOKEN_BYTES: usize = 4_096;
+/// How many bytes of tokens that were verified are remembered: a hundred thousand usual ones.
+const KNOWN_TOKEN_BYTES: u64 = 48 << 20;
 
 /// What a person may do, from most to least. Each role may do all that the roles below it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -152,7 +153,8 @@ struct Inner {
     clock: Clock,
     keys: RwLock<JwkSet>,
     fetched: Mutex<Option<Instant>>,
-    verified: moka::future::Cache<[u8; 32], Principal>,
+    /// By the whole token: looking one up costs a hash with a key of this process's own, and no two tokens are taken for one.
+    verified: moka::future::Cache<Box<str>, Principal>,
 }
 
 impl fmt::Debug for Inner {
@@ -164,8 +166,11 @@ impl fmt::Debug for Inner {
 impl TokenVerifier {
     /// A verifier that fetches keys over this mesh.
     pub fn new(mesh: Mesh, clock: Clock) -> Self {
-        let verified =
-            moka::future::Cache::builder().max_capacity(100_000).time_to_live(Duration::from_mins(1)).build();
+        let verified = moka::future::Cache::builder()
+            .weigher(weight)
+            .max_capacity(KNOWN_TOKEN_BYTES)
+            .time_to_live(Duration::from_mins(1))
+            .build();
         Self(Arc::new(Inner {
             mesh,
             clock,
@@ -180,17 +185,20 @@ impl TokenVerifier {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(invalid("the token is too long"));
         }
-        let digest: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        let principal = if let Some(known) = self.0.verified.get(&digest).await {
-            known
-        } else {
-            let principal = Principal::from(self.claims(token).await?);
-            self.0.verified.insert(digest, principal.clone()).await;
-            principal
+        let principal = match self.0.verified.get(token).await {
+            Some(known) => known,
+            // In a box, so that not every request carries room for it.
+            None => Box::pin(self.learn(token)).await?,
         };
         if principal.expires_at <= self.0.clock.now() {
             return Err(Problem::unauthorized("expired-token", "the access token has expired; refresh it"));
         }
+        Ok(principal)
+    }
+
+    async fn learn(&self, token: &str) -> Result<Principal, Problem> {
+        let principal = Principal::from(self.claims(token).await?);
+        self.0.verified.insert(token.into(), principal.clone()).await;
         Ok(principal)
     }
 
@@ -236,6 +244,11 @@ impl TokenVerifier {
         *fetched = Some(Instant::now());
         Ok(())
     }
+}
+
+#[expect(clippy::borrowed_box, reason = "the cache hands out its keys so")]
+fn weight(token: &Box<str>, _: &Principal) -> u32 {
+    u32::try_from(token.len()).unwrap_or(u32::MAX)
 }
 
 fn invalid(why: &str) -> Problem {

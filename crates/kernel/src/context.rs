@@ -51,6 +51,7 @@ pub struct Parts {
     /// Verifies access tokens.
     pub tokens: TokenVerifier,
     pub(crate) carrier: Arc<dyn Carrier>,
+    pub(crate) missing: events::Missing,
     pub(crate) policies: Policies,
     pub(crate) wakers: HashMap<&'static str, Arc<Notify>>,
     pub(crate) states: OnceLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
