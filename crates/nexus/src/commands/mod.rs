@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Import { from } => import::run(&loaded.config, &from),
         Command::Openapi => serve::openapi(),
         Command::Manifests { target, deploy } => manifests::run(target, &deploy),
-        Command::Token { url, email } => token::run(&loaded.config, url.as_deref(), &email),
+        Command::Token { url, ca, email } => token::run(&loaded.config, url.as_deref(), ca.as_deref(), &email),
         Command::NewService { name } => new_service::run(&name, Path::new(".")),
         Command::Completions { shell } => {
             let mut script = Vec::new();
