@@ -11,6 +11,8 @@ export CARGO_TARGET_DIR := $(abspath $(or $(CARGO_TARGET_DIR),target))
 # The program that end-to-end and interoperability tests start.
 export NEXUS_BIN := $(CARGO_TARGET_DIR)/debug/nexus
 LOCKED := $(if $(CI),--locked)
+# Debian keeps servers where an ordinary user's PATH does not look.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
 
 web_sources := $(shell find web \( -name node_modules -o -name dist -o -name test-results \) -prune -o -type f \
 	! -name openapi.json ! -name schema.d.ts ! -name '*.tsbuildinfo' -print 2>/dev/null)

@@ -15,18 +15,9 @@ done
 upstream_port=18080
 peer_port=18081
 
-cargo build --release --quiet -p nexus-bench-gateway
-program=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/nexus-bench-gateway
-work=$(mktemp -d)
+# shellcheck source=bench/gateway/begin.sh
+. bench/gateway/begin.sh
 chmod 755 "$work"
-running=""
-end() {
-    for pid in $running; do kill "$pid" 2>/dev/null || true; done
-    wait 2>/dev/null || true
-    rm -rf "$work"
-}
-trap end EXIT
-trap 'exit 1' INT TERM
 
 # Waits until something answers at the port with the given token.
 answers() {

@@ -3,8 +3,7 @@
 # The service does 16 requests at once and takes 25 ms for each: 640 a second, so that ten times as many, and those who ask, fit on
 # two cores. SECONDS_EACH sets the length of a run.
 set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-cd "$here/../.."
+cd "$(dirname "$0")/../.."
 seconds=${SECONDS_EACH:-10}
 workers=16
 milliseconds=25
@@ -12,17 +11,8 @@ capacity=$((workers * 1000 / milliseconds))
 service=127.0.0.1:18190
 gateway=127.0.0.1:18191
 
-cargo build --release --quiet -p nexus-bench-gateway
-program=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/nexus-bench-gateway
-work=$(mktemp -d)
-running=""
-end() {
-    for pid in $running; do kill "$pid" 2>/dev/null || true; done
-    wait 2>/dev/null || true
-    rm -rf "$work"
-}
-trap end EXIT
-trap 'exit 1' INT TERM
+# shellcheck source=bench/gateway/begin.sh
+. bench/gateway/begin.sh
 
 "$program" service "$service" "$workers" "$milliseconds" &
 running="$running $!"

@@ -152,7 +152,7 @@ function casesOf(name, files) {
       for (const gateway of gateways) {
         const { hls_url: source } = await call(gateway, `/api/stream/${state.content}/playback`);
         for (const seen of await play(gateway, source, SECONDS)) {
-          assert.ok(seen.time > seen.from + 0.5 && seen.brightest > 100, JSON.stringify(seen));
+          assert.ok(seen.time > seen.from + 0.5 && seen.brightest > 200, JSON.stringify(seen));
         }
       }
     },

@@ -1,6 +1,7 @@
 // hls.js in Chromium, on a page of the gateway's own origin.
 import { readFile } from 'node:fs/promises';
 import { chromium } from 'playwright-core';
+import { playOn } from '../interop/lib/screen.mjs';
 
 const page = `<!doctype html><title>Player</title><video muted playsinline width="640" height="360"></video>
 <script src="/distributed/hls.js"></script>`;
@@ -33,19 +34,4 @@ export async function play(gateway, source, seconds) {
   } finally {
     await browser.close();
   }
-}
-
-/** Runs inside the page. */
-async function playOn(from) {
-  const video = document.querySelector('video');
-  video.currentTime = from;
-  await video.play();
-  await new Promise((resolve, reject) => {
-    video.addEventListener('error', () => reject(new Error(video.error.message)));
-    video.addEventListener('timeupdate', () => video.currentTime > from + 0.5 && resolve());
-  });
-  const canvas = new OffscreenCanvas(64, 36).getContext('2d');
-  canvas.drawImage(video, 0, 0, 64, 36);
-  const brightest = Math.max(...canvas.getImageData(0, 0, 64, 36).data.filter((_value, place) => place % 4 !== 3));
-  return { from, time: video.currentTime, brightest };
 }

@@ -14,7 +14,7 @@ export default defineConfig({
   reporter: 'list',
   projects: [
     { name: 'set-up', testMatch: 'set-up.spec.ts' },
-    { name: 'journeys', testIgnore: 'set-up.spec.ts', dependencies: ['set-up'] },
+    { name: 'journeys', testIgnore: 'set-up.spec.ts', dependencies: process.env.E2E_URL ? [] : ['set-up'] },
   ],
   use: {
     viewport: { width: 1280, height: 800 },

@@ -1,4 +1,4 @@
-//! The gateway as `nexus run backend-api` composes it, but for where its upstream is.
+//! The gateway as `nexus run backend-api` composes it, in front of a service that is another program (`mesh.plain`).
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -7,8 +7,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use axum::{Json, Router, routing};
 use nexus_kernel::cache::Cache;
-use nexus_kernel::config::Config;
-use nexus_kernel::discovery::{Discovery, InProcess, Instance};
+use nexus_kernel::config::{Config, LoopbackUrl};
+use nexus_kernel::discovery::InProcess;
 use nexus_kernel::events::LocalCarrier;
 use nexus_kernel::runtime::{Cloud, Environment};
 use nexus_kernel::{Clock, telemetry};
@@ -34,21 +34,12 @@ impl backend_api::Assets for Nothing {
     }
 }
 
-/// The one upstream.
-#[derive(Debug)]
-struct Upstream(Instance);
-
-impl Discovery for Upstream {
-    fn instances(&self, service: &str) -> Vec<Instance> {
-        if service == SERVICE { vec![self.0.clone()] } else { Vec::new() }
-    }
-}
-
 /// Serves until it is asked to stop.
 pub(crate) async fn run(listen: SocketAddr, upstream: &str) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let mut config = Config { data: folder.path().to_owned(), listen, ..Config::default() };
     config.public_url = format!("http://{listen}");
+    config.mesh.plain.insert(SERVICE.to_owned(), vec![LoopbackUrl::try_from(upstream.to_owned())?]);
     config.gateway.requests_per_second = REQUESTS_PER_SECOND;
     config.gateway.burst = BURST;
     let _telemetry = telemetry::install(&config.telemetry)?;
@@ -58,7 +49,7 @@ pub(crate) async fn run(listen: SocketAddr, upstream: &str) -> anyhow::Result<()
         clock: clock.clone(),
         carrier: Arc::new(LocalCarrier::new()),
         cache: Cache::embedded(clock),
-        discovery: Arc::new(InProcess::with_remote(Arc::new(Upstream(Instance::plain(upstream)?)))),
+        discovery: Arc::new(InProcess::new()),
     };
     let keys = Router::new().route("/.well-known/jwks.json", routing::get(|| async { Json(token::published()) }));
     environment.discovery.register("token-mgr", keys);

@@ -14,8 +14,6 @@ use uuid::Uuid;
 use crate::samples::Samples;
 
 const REQUESTS: usize = 2_000;
-/// Reads of everything are few, as they are slow.
-const SCANS: usize = 10;
 
 /// How much there is.
 pub(crate) struct Size {
@@ -29,16 +27,18 @@ struct Measured {
     first_page: Samples,
     any_page: Samples,
     create: Samples,
-    search: Samples,
+    nothing: Samples,
+    one: Samples,
+    all: Samples,
 }
 
 /// Measures each size on a database of its own and prints a line for each.
 pub(crate) async fn table(counted: &str, sizes: impl Iterator<Item = Size>) -> anyhow::Result<()> {
     println!("Microseconds, median / p99 (median against the first line).\n");
     println!(
-        "| {counted} | get one | first page of 50 | a page in the middle | create, durable, with its event | search without a match |"
+        "| {counted} | get one | first page of 50 | a page in the middle | create, durable, with its event | search without a match | search for one item | search for what all have |"
     );
-    println!("| --- | --- | --- | --- | --- | --- |");
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     let mut first = None;
     for size in sizes {
         let measured = measure(&size).await?;
@@ -52,8 +52,8 @@ pub(crate) async fn table(counted: &str, sizes: impl Iterator<Item = Size>) -> a
 }
 
 impl Measured {
-    fn columns(&self) -> [&Samples; 5] {
-        [&self.get, &self.first_page, &self.any_page, &self.create, &self.search]
+    fn columns(&self) -> [&Samples; 7] {
+        [&self.get, &self.first_page, &self.any_page, &self.create, &self.nothing, &self.one, &self.all]
     }
 }
 
@@ -75,9 +75,9 @@ async fn measure(size: &Size) -> anyhow::Result<Measured> {
         let new = json!({ "title": "A title", "description": "A description", "visibility": "private" });
         let created = measured.create.time(kit.post("/api/content").bearer(&token).json(new).send()).await;
         ensure!(created.status == StatusCode::CREATED, "creating: {}", created.status);
-        if measured.search.len() < SCANS {
-            measured.search.time(get("/api/content?q=nothing-like-this".to_owned())).await;
-        }
+        measured.nothing.time(get("/api/content?q=nothing-like-this".to_owned())).await;
+        measured.one.time(get(format!("/api/content?q=item%20{number}"))).await;
+        measured.all.time(get("/api/content?q=item".to_owned())).await;
     }
     kit.cloud.shutdown().await;
     Ok(measured)
@@ -95,7 +95,7 @@ fn fill(kit: &Testkit, size: &Size) -> anyhow::Result<()> {
          SELECT printf('00000000-0000-7000-8000-%012x', n), printf('00000000-0000-7000-9000-%012x', n % ?2),
              'The title of item ' || n, 'What there is to say about item ' || n, 'public', 'published',
              '00000000-0000-7000-a000-000000000000', 1700000000000000 + n, 1700000000000000 + n, 1700000000000000 + n, 1,
-             'the title of item ' || n || ' what there is to say about item ' || n
+             ' about is item of say the there title to what ' || n
          FROM number",
         (i64::try_from(size.rows)?, i64::try_from(size.tenants)?),
     )?;

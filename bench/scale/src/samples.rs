@@ -15,11 +15,6 @@ impl Samples {
         outcome
     }
 
-    /// How many there are.
-    pub(crate) fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// The duration, in microseconds, that this part of the samples did not exceed.
     fn quantile(&self, part: f64) -> f64 {
         let mut sorted = self.0.clone();

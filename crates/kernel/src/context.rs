@@ -54,6 +54,7 @@ pub struct Parts {
     /// Encrypts what the store must not show.
     pub(crate) sealer: Sealer,
     pub(crate) carrier: Arc<dyn Carrier>,
+    pub(crate) missing: events::Missing,
     pub(crate) policies: Policies,
     pub(crate) wakers: HashMap<&'static str, Arc<Notify>>,
     pub(crate) states: OnceLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,

@@ -20,8 +20,9 @@ use crate::context::Context;
 use crate::extract::header_text;
 use crate::idempotency;
 use crate::problem::Problem;
-use crate::scope::{RequestScope, TraceContext};
+use crate::scope::{Asked, RequestScope, Route, TraceContext, hex_text};
 use crate::service::Front;
+use crate::telemetry;
 
 /// Names a request in every log line.
 pub const REQUEST_ID: &str = "x-request-id";
@@ -93,7 +94,7 @@ pub fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
 
 async fn observe(State(context): State<Context>, request: Request, next: Next) -> Response {
     let matched = request.extensions().get::<MatchedPath>().cloned();
-    let route = matched.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let route = matched.map_or(Route::Named("unmatched"), Route::Matched);
     observed(&context, route, request, |request| next.run(request)).await
 }
 
@@ -101,42 +102,43 @@ async fn observe(State(context): State<Context>, request: Request, next: Next) -
 /// takes requests from elsewhere than a router.
 pub async fn observed<F: Future<Output = Response>>(
     context: &Context,
-    route: &str,
+    route: Route,
     request: Request,
     work: impl FnOnce(Request) -> F,
 ) -> Response {
     let started = Instant::now();
     let _in_flight = context.metrics.begin();
-    let method = request.method().clone();
+    let asked = Asked { service: context.service, method: request.method().clone(), route: route.clone() };
+    let method = asked.method.clone();
     let mut scope = scope_of(request.headers());
-    let span = tracing::info_span!(
-        "request",
-        service = context.service,
-        %method,
-        route,
-        request_id = %scope.request_id,
-        trace_id = format_args!("{:032x}", scope.trace.trace_id),
-        status = Empty,
-    );
-    let ours = scope.trace;
-    scope = scope.in_span(&span, parent_of(request.headers()));
-    if scope.trace.trace_id != ours.trace_id {
-        span.record("trace_id", format_args!("{:032x}", scope.trace.trace_id));
-    }
     if request.extensions().get::<Caller>().is_none() {
         // A stranger's haste would make healthy services look slow.
         scope.deadline = None;
     }
+    let span = tracing::info_span!(
+        target: telemetry::TRACED,
+        "request",
+        service = context.service,
+        %method,
+        route = route.as_str(),
+        request_id = scope.request_id,
+        trace_id = Empty,
+        status = Empty,
+    );
+    scope = scope.in_span(&span, parent_of(request.headers()));
+    if !span.is_disabled() {
+        span.record("trace_id", format_args!("{:032x}", scope.trace.trace_id));
+    }
     let request_id = HeaderValue::try_from(&scope.request_id).ok();
     // Where it is, as what follows only borrows it: a request's future is large, and each layer would copy it.
     let work = pin!(work(request));
-    let mut response = scope.run(work).instrument(span.clone()).await;
-    let took = started.elapsed();
-    let status = response.status().as_u16();
-    let measured_as = response.extensions().get::<MeasuredAs>().map_or(route, |measured| measured.0);
-    context.metrics.record(measured_as, method.as_str(), status, took);
+    let mut response = scope.answer(asked, work).instrument(span.clone()).await;
+    let ended = Instant::now();
+    let (status, took) = (response.status().as_u16(), ended - started);
+    let measured_as = response.extensions().get::<MeasuredAs>().map_or(route.as_str(), |measured| measured.0);
+    context.metrics.record(measured_as, method.as_str(), status, took, ended);
     span.record("status", status);
-    span.in_scope(|| tracing::debug!(ms = milliseconds(took), "answered"));
+    tracing::debug!(%method, route = route.as_str(), status, ms = milliseconds(took), "answered");
     if let Some(request_id) = request_id {
         response.headers_mut().insert(HeaderName::from_static(REQUEST_ID), request_id);
     }
@@ -159,7 +161,7 @@ pub fn scope_of(headers: &HeaderMap) -> RequestScope {
         .filter(|id| {
             (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
         })
-        .map_or_else(|| format!("{:032x}", rand::random::<u128>()), str::to_owned);
+        .map_or_else(|| hex_text::<32>(rand::random()), str::to_owned);
     let deadline = header_text(headers, DEADLINE)
         .and_then(|text| text.parse().ok())
         .and_then(|left| Instant::now().checked_add(Duration::from_millis(left)));

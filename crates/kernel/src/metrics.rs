@@ -57,6 +57,7 @@ pub struct Metrics {
     requests: Family<RouteLabels, Counter>,
     durations: Family<RouteLabels, Histogram>,
     lag: Family<SourceLabels, Gauge>,
+    missing: Family<SourceLabels, Gauge>,
     known: Arc<RwLock<HashMap<String, Vec<Series>>>>,
     recent: Arc<Mutex<Recent>>,
     in_flight: Arc<AtomicUsize>,
@@ -91,7 +92,7 @@ impl Metrics {
         let requests = Family::default();
         let durations: Family<RouteLabels, Histogram> =
             Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_5, 2.0, 16)));
-        let lag = Family::default();
+        let (lag, missing) = (Family::default(), Family::default());
         let mut registry = Registry::with_labels([("service".into(), service.into())].into_iter());
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register(
@@ -100,11 +101,17 @@ impl Metrics {
             durations.clone(),
         );
         registry.register("nexus_event_consumer_lag", "Published events not yet applied here", lag.clone());
+        registry.register(
+            "nexus_event_consumer_missing",
+            "Events deleted before they were applied here",
+            missing.clone(),
+        );
         Self {
             registry: Arc::new(registry),
             requests,
             durations,
             lag,
+            missing,
             known: Arc::default(),
             recent: Arc::default(),
             in_flight: Arc::default(),
@@ -123,12 +130,12 @@ impl Metrics {
     }
 
     /// Counts one answered request. What a client calls its method names no series of its own when nobody knows it.
-    pub fn record(&self, route: &str, method: &str, status: u16, took: Duration) {
+    pub fn record(&self, route: &str, method: &str, status: u16, took: Duration, ended: Instant) {
         let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");
         let series = self.series(route, method, status / 100);
         series.requests.inc();
         series.durations.observe(took.as_secs_f64());
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner).record(Instant::now(), took, status >= 500);
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).record(ended, took, status >= 500);
     }
 
     /// The series of a request, found without making its labels again.
@@ -155,6 +162,12 @@ impl Metrics {
     pub fn set_lag(&self, source: &str, events: u64) {
         let labels = SourceLabels { source: source.to_owned() };
         self.lag.get_or_create(&labels).set(i64::try_from(events).unwrap_or(i64::MAX));
+    }
+
+    /// Shows how many of a publisher's events were deleted before they were applied.
+    pub fn set_missing(&self, source: &str, events: u64) {
+        let labels = SourceLabels { source: source.to_owned() };
+        self.missing.get_or_create(&labels).set(i64::try_from(events).unwrap_or(i64::MAX));
     }
 
     /// The last minute.
@@ -235,13 +248,19 @@ fn ratio(part: u64, whole: u64) -> f64 {
     part as f64 / whole as f64
 }
 
-fn bound(index: usize) -> f64 {
-    0.05 * 1.25_f64.powi(i32::try_from(index).unwrap_or(i32::MAX))
-}
+/// What each bucket reaches to, in milliseconds.
+const BOUNDS: [f64; BUCKETS] = {
+    let (mut bounds, mut index) = ([0.05; BUCKETS], 1);
+    while index < BUCKETS {
+        bounds[index] = bounds[index - 1] * 1.25;
+        index += 1;
+    }
+    bounds
+};
 
 fn bucket(took: Duration) -> usize {
     let milliseconds = took.as_secs_f64() * 1_000.0;
-    (0..BUCKETS - 1).find(|index| milliseconds <= bound(*index)).unwrap_or(BUCKETS - 1)
+    BOUNDS.partition_point(|bound| *bound < milliseconds).min(BUCKETS - 1)
 }
 
 fn percentile(counts: &[u64; BUCKETS], total: u64, share: f64) -> f64 {
@@ -249,10 +268,10 @@ fn percentile(counts: &[u64; BUCKETS], total: u64, share: f64) -> f64 {
     for (index, count) in counts.iter().enumerate() {
         seen += count;
         if ratio(seen, total) >= share {
-            return (bound(index) * 1_000.0).round() / 1_000.0;
+            return (BOUNDS[index] * 1_000.0).round() / 1_000.0;
         }
     }
-    bound(BUCKETS - 1)
+    BOUNDS[BUCKETS - 1]
 }
 
 #[cfg(test)]
@@ -286,7 +305,7 @@ mod tests {
     #[test]
     fn series_carry_the_template_and_the_service() {
         let metrics = Metrics::new("session-mgr");
-        metrics.record("/api/sessions/{id}", "GET", 204, Duration::from_millis(3));
+        metrics.record("/api/sessions/{id}", "GET", 204, Duration::from_millis(3), Instant::now());
         let text = metrics.encode().unwrap();
         assert!(
             text.contains(

@@ -58,6 +58,19 @@ pub struct Registry {
     /// In the order of the file.
     #[serde(rename = "module")]
     pub modules: Vec<ModuleEntry>,
+    /// The path prefixes of all services, in order.
+    #[serde(skip)]
+    prefixes: Vec<Prefix>,
+}
+
+/// A path prefix and where it leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Prefix {
+    text: String,
+    /// The service's place in the file.
+    service: usize,
+    /// The longest other prefix that this one begins with.
+    shorter: Option<usize>,
 }
 
 static BUILT_IN: LazyLock<Registry> = LazyLock::new(|| {
@@ -72,7 +85,9 @@ impl Registry {
 
     /// Reads the text of a `services.toml`.
     pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
-        toml::from_str(text)
+        let mut registry: Self = toml::from_str(text)?;
+        registry.prefixes = prefixes(&registry.services);
+        Ok(registry)
     }
 
     /// The service of that name.
@@ -87,19 +102,36 @@ impl Registry {
 
     /// The same, with the prefix that won.
     pub fn route_with_prefix(&self, path: &str) -> Option<(&str, &ServiceEntry)> {
-        let answers =
-            |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        self.services
-            .iter()
-            .flat_map(|service| service.routes.iter().map(move |prefix| (prefix.as_str(), service)))
-            .filter(|(prefix, _)| answers(prefix))
-            .max_by_key(|(prefix, _)| prefix.len())
+        // Whatever prefix of the path stands in the list, all that stands between it and the path begins with it.
+        let mut candidate = self.prefixes.partition_point(|prefix| prefix.text.as_str() <= path).checked_sub(1);
+        while let Some(prefix) = candidate.map(|index| &self.prefixes[index]) {
+            let rest = path.strip_prefix(prefix.text.as_str());
+            if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+                return Some((&prefix.text, &self.services[prefix.service]));
+            }
+            candidate = prefix.shorter;
+        }
+        None
     }
+}
+
+fn prefixes(services: &[ServiceEntry]) -> Vec<Prefix> {
+    let all = services.iter().enumerate();
+    let mut all: Vec<(&str, usize)> =
+        all.flat_map(|(index, service)| service.routes.iter().map(move |route| (route.as_str(), index))).collect();
+    all.sort_unstable();
+    let shorter = |index: usize| (0..index).rev().find(|before| all[index].0.starts_with(all[*before].0));
+    let indices = 0..all.len();
+    indices
+        .map(|index| Prefix { text: all[index].0.to_owned(), service: all[index].1, shorter: shorter(index) })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -128,5 +160,20 @@ mod tests {
         assert_eq!(name("/api/auth/v2x"), Some("auth-service"));
         assert_eq!(name("/api/authority"), None);
         assert_eq!(name("/.well-known/jwks.json"), Some("token-mgr"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_path_goes_where_a_look_at_every_prefix_sends_it(
+            routes in prop::collection::btree_set("(/[ab]{1,2}){1,3}", 1..12),
+            path in "(/[abc]{1,2}){0,4}/?",
+        ) {
+            let entry = |route: &String| ServiceEntry { name: route.clone(), routes: vec![route.clone()], ..Registry::built_in().services[0].clone() };
+            let services: Vec<_> = routes.iter().map(entry).collect();
+            let registry = Registry { prefixes: prefixes(&services), services, modules: Vec::new() };
+            let answers = |route: &&String| path == **route || path.starts_with(&format!("{route}/"));
+            let expected = routes.iter().filter(answers).max_by_key(|route| route.len());
+            prop_assert_eq!(registry.route(&path).map(|service| &service.name), expected);
+        }
     }
 }

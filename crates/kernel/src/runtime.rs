@@ -10,7 +10,6 @@ use axum::Router;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use utoipa::openapi::OpenApi;
 
 use crate::auth::TokenVerifier;
 use crate::authz::{Policies, PolicyError};
@@ -41,6 +40,9 @@ pub enum StartError {
     /// A service that `services.toml` does not declare.
     #[error("{0} is not in services.toml")]
     Unregistered(&'static str),
+    /// A service that two programs would be.
+    #[error("`mesh.plain.{0}` names another program for a service that runs in this one")]
+    Twice(String),
     /// A store could not be opened or brought up to date.
     #[error("the store of {service}: {source}")]
     Store {
@@ -94,9 +96,11 @@ impl std::fmt::Debug for Environment {
     }
 }
 
-/// What a service needs before it can work, by name.
+/// What a service needs, by name.
 pub struct Readiness {
     dependencies: Vec<String>,
+    /// Whether the service applies others' events, so that some of them can be missing.
+    applies: bool,
     own: Vec<(&'static str, Box<OwnCheck>)>,
 }
 
@@ -105,13 +109,22 @@ type OwnCheck = dyn Fn(Context) -> futures::future::BoxFuture<'static, Result<()
 impl Readiness {
     pub(crate) fn names(&self) -> Vec<String> {
         let own = self.own.iter().map(|(name, _)| (*name).to_owned());
-        ["store", "bus"].map(str::to_owned).into_iter().chain(self.dependencies.iter().cloned()).chain(own).collect()
+        let events = self.applies.then(|| events::Missing::CHECK.to_owned());
+        let parts = ["store", "bus"].map(str::to_owned).into_iter().chain(events);
+        parts.chain(self.dependencies.iter().cloned()).chain(own).collect()
+    }
+
+    /// Whether the service can do nothing without it. Other services are told of and not required: else one that is away would
+    /// take all that call it out of rotation, and those that call them, up to the gateway.
+    pub(crate) fn requires(&self, name: &str) -> bool {
+        !self.dependencies.iter().any(|dependency| dependency == name)
     }
 
     pub(crate) async fn check(&self, context: &Context, name: &str) -> Result<(), String> {
         match name {
             "store" => context.store.ping().await.map_err(|error| error.to_string()),
             "bus" => context.carrier.ping().await.map_err(|error| error.to_string()),
+            events::Missing::CHECK => context.missing.check(),
             _ => match self.own.iter().find(|(own, _)| *own == name) {
                 Some((_, check)) => check(context.clone()).await,
                 // Liveness, not readiness: a dependency's own readiness would walk the whole graph, and a cycle forever.
@@ -132,7 +145,6 @@ impl Readiness {
 pub struct Cloud {
     contexts: HashMap<&'static str, Context>,
     routers: HashMap<&'static str, Router>,
-    documents: HashMap<&'static str, OpenApi>,
     shutdown: CancellationToken,
     tasks: TaskTracker,
 }
@@ -152,13 +164,19 @@ impl Cloud {
         let mut cloud = Self {
             contexts: HashMap::new(),
             routers: HashMap::new(),
-            documents: HashMap::new(),
             shutdown: CancellationToken::new(),
             tasks: TaskTracker::new(),
         };
         let present: Vec<&'static str> = services.iter().map(Service::name).collect();
+        for (service, servers) in &environment.config.mesh.plain {
+            if present.contains(&service.as_str()) {
+                return Err(StartError::Twice(service.clone()));
+            }
+            environment.discovery.register_plain(service, servers);
+        }
         let mut started = Vec::new();
-        for service in services {
+        for mut service in services {
+            service.jobs.push(events::trimming());
             let context = cloud.context(environment, &service).await?;
             started.push((context.clone(), cloud.add(environment, context, service, &present)?));
         }
@@ -190,6 +208,7 @@ impl Cloud {
             sealer: Sealer::new(mesh.clone()),
             policies: Policies::parse(service.name, service.policies)?,
             carrier: Arc::clone(&environment.carrier),
+            missing: events::Missing::default(),
             states: OnceLock::new(),
             config,
             mesh,
@@ -219,6 +238,7 @@ impl Cloud {
                 .filter(|dep| present.contains(&dep.as_str()) || environment.discovery.expects(dep))
                 .cloned()
                 .collect(),
+            applies: !service.subscriptions.is_empty(),
             own: service.ready,
         };
         let (own, _) = service.routes.split_for_parts();
@@ -227,7 +247,6 @@ impl Cloud {
         let router = layers::around(own.merge(system).merge(events::routes()), &context, service.front.as_deref());
         environment.discovery.register(name, router.clone());
         self.routers.insert(name, router);
-        self.documents.insert(name, document);
         self.contexts.insert(name, context);
         Ok((service.subscriptions, service.observations, service.jobs))
     }
@@ -240,11 +259,6 @@ impl Cloud {
     /// The context of a service.
     pub fn context_of(&self, service: &str) -> Option<&Context> {
         self.contexts.get(service)
-    }
-
-    /// The API document of a service.
-    pub fn document(&self, service: &str) -> Option<&OpenApi> {
-        self.documents.get(service)
     }
 
     /// Ends when shutdown begins.

@@ -2,15 +2,24 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::MatchedPath;
+use http::Method;
 use tokio::time::Instant;
 use tracing::Span;
 
 use crate::telemetry;
 
 tokio::task_local! {
-    static CURRENT: RequestScope;
+    static CURRENT: Arc<Current>;
+}
+
+/// What runs now.
+struct Current {
+    scope: RequestScope,
+    asked: Option<Asked>,
 }
 
 /// W3C Trace Context, level 1: the trace and the span that caused this work.
@@ -37,9 +46,36 @@ impl TraceContext {
     }
 }
 
+impl TraceContext {
+    /// As the header has it (section 3.2).
+    pub(crate) fn header(&self) -> [u8; 55] {
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        text[3..35].copy_from_slice(&hex::<32>(self.trace_id));
+        text[36..52].copy_from_slice(&hex::<16>(self.span_id.into()));
+        text[54] += u8::from(self.sampled);
+        text
+    }
+}
+
+/// The lowest digits of a number; `format!` takes as long for one as all the rest of a request's scope.
+pub(crate) fn hex<const DIGITS: usize>(number: u128) -> [u8; DIGITS] {
+    let mut text = [0; DIGITS];
+    let mut rest = number;
+    for digit in text.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(rest & 0xf) as usize];
+        rest >>= 4;
+    }
+    text
+}
+
+/// The same as a text.
+pub(crate) fn hex_text<const DIGITS: usize>(number: u128) -> String {
+    String::from_utf8_lossy(&hex::<DIGITS>(number)).into_owned()
+}
+
 impl fmt::Display for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "00-{:032x}-{:016x}-{:02x}", self.trace_id, self.span_id, u8::from(self.sampled))
+        self.header().into_iter().try_for_each(|byte| fmt::Write::write_char(f, byte.into()))
     }
 }
 
@@ -52,8 +88,12 @@ impl FromStr for TraceContext {
     type Err = InvalidTraceparent;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts: Vec<&str> = text.split('-').collect();
-        let [version, trace, span, flags] = parts[..] else { return Err(InvalidTraceparent) };
+        let mut parts = text.split('-');
+        let mut part = || parts.next().ok_or(InvalidTraceparent);
+        let (version, trace, span, flags) = (part()?, part()?, part()?, part()?);
+        if parts.next().is_some() {
+            return Err(InvalidTraceparent);
+        }
         let hex = |part: &str, digits: usize| {
             (part.len() == digits && part.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase()))
                 .then(|| u128::from_str_radix(part, 16).ok())
@@ -67,6 +107,40 @@ impl FromStr for TraceContext {
             return Err(InvalidTraceparent);
         }
         Ok(Self { trace_id, span_id, sampled })
+    }
+}
+
+/// A route: its template, never the path that was asked for.
+#[derive(Debug, Clone)]
+pub enum Route {
+    /// One that has a name.
+    Named(&'static str),
+    /// One that a router found.
+    Matched(MatchedPath),
+}
+
+impl Route {
+    /// The template.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Named(name) => name,
+            Self::Matched(path) => path.as_str(),
+        }
+    }
+}
+
+/// What was asked for, and of whom.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) service: &'static str,
+    pub(crate) method: Method,
+    pub(crate) route: Route,
+}
+
+impl Asked {
+    /// Looks at the request that the running task answers, if it does.
+    pub(crate) fn now<T>(look: impl FnOnce(&Self, &RequestScope) -> T) -> Option<T> {
+        CURRENT.try_with(|current| current.asked.as_ref().map(|asked| look(asked, &current.scope))).ok().flatten()
     }
 }
 
@@ -84,13 +158,13 @@ pub struct RequestScope {
 impl RequestScope {
     /// The scope of the running task, if it serves a request or applies an event.
     pub fn current() -> Option<Self> {
-        CURRENT.try_with(Clone::clone).ok()
+        CURRENT.try_with(|current| current.scope.clone()).ok()
     }
 
     /// A scope for work that no request caused.
     pub fn root() -> Self {
         let trace = TraceContext::root();
-        Self { request_id: format!("{:032x}", trace.trace_id), trace, deadline: None }
+        Self { request_id: hex_text::<32>(trace.trace_id), trace, deadline: None }
     }
 
     /// The same scope for the work of this span. Where traces are exported the scope's trace becomes the span itself, as a
@@ -103,7 +177,12 @@ impl RequestScope {
 
     /// Runs the future inside this scope.
     pub async fn run<F: Future>(self, future: F) -> F::Output {
-        CURRENT.scope(self, future).await
+        CURRENT.scope(Arc::new(Current { scope: self, asked: None }), future).await
+    }
+
+    /// The same for the answer to a request, which the lines of the log then name.
+    pub(crate) fn answer<F: Future>(self, asked: Asked, future: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(Arc::new(Current { scope: self, asked: Some(asked) }), future)
     }
 
     /// How long the asker still waits; `None` when it set no limit.

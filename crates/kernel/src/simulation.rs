@@ -34,6 +34,8 @@ pub struct StoreFaults {
     pub reckless: bool,
     /// Leaders commit whatever their lease says: a mistake, by which a test shows that it would be found.
     pub unfenced: bool,
+    /// Publishers delete old events whoever has yet to apply them: another such mistake.
+    pub hasty: bool,
 }
 
 /// One process of a simulated world.
@@ -145,6 +147,10 @@ impl Simulation {
 
     pub(crate) fn is_unfenced(&self) -> bool {
         self.state().faults.unfenced
+    }
+
+    pub(crate) fn is_hasty(&self) -> bool {
+        self.state().faults.hasty
     }
 
     /// Before a commit.

@@ -27,7 +27,7 @@ pub struct Health {
     /// The service.
     #[schema(example = "session-mgr")]
     pub service: String,
-    /// `up` when every check passed, else `down`.
+    /// `up` when every required check passed, else `down`.
     #[schema(example = "up")]
     pub status: String,
     /// Each check.
@@ -42,6 +42,9 @@ pub struct HealthCheck {
     pub name: String,
     /// Whether it is there.
     pub ok: bool,
+    /// Whether the service is down without it. Another service is not required: while it is away, requests that need it fail,
+    /// and all others are still answered.
+    pub required: bool,
     /// What is wrong and what to do, when it is not.
     pub error: Option<String>,
 }
@@ -76,9 +79,10 @@ async fn health(context: Context, readiness: Arc<Readiness>) -> Response {
             Ok(result) => result,
             Err(_) => Err(format!("no answer within {} s", CHECK_LIMIT.as_secs())),
         };
-        checks.push(HealthCheck { name, ok: result.is_ok(), error: result.err() });
+        let required = readiness.requires(&name);
+        checks.push(HealthCheck { name, ok: result.is_ok(), required, error: result.err() });
     }
-    let up = checks.iter().all(|check| check.ok);
+    let up = checks.iter().all(|check| check.ok || !check.required);
     let status = if up { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let word = if up { "up" } else { "down" };
     (status, Json(Health { service: context.service.to_owned(), status: word.to_owned(), checks })).into_response()

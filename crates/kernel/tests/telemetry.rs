@@ -3,19 +3,28 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use axum::extract::State;
 use axum::routing::post;
 use axum::{Json, Router};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use nexus_kernel::config::{Config, TelemetryConfig};
 use nexus_kernel::events::{Delivery, Event};
 use nexus_kernel::{Context, Problem, Service, TenantId, telemetry};
 use nexus_testkit::{Backend, Testkit, eventually};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio_rustls::TlsAcceptor;
 use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
@@ -62,13 +71,17 @@ fn answering(heard: Arc<Notify>) -> Service {
 type Batches = Arc<Mutex<Vec<Value>>>;
 
 /// Takes what OTLP/HTTP exporters send, as JSON.
-async fn collector() -> (String, Batches) {
+fn taking() -> (Router, Batches) {
     let batches = Batches::default();
     let take = async |State(batches): State<Batches>, Json(batch): Json<Value>| {
         batches.lock().unwrap().push(batch);
         Json(json!({}))
     };
-    let router = Router::new().route("/v1/traces", post(take)).with_state(Arc::clone(&batches));
+    (Router::new().route("/v1/traces", post(take)).with_state(Arc::clone(&batches)), batches)
+}
+
+async fn collector() -> (String, Batches) {
+    let (router, batches) = taking();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -165,10 +178,87 @@ async fn one_request_is_one_trace_over_services_and_events() {
 
 #[test]
 fn an_address_that_traces_cannot_go_to_is_refused() {
-    for url in ["localhost:4318", "https://collector:4318", "http://"] {
+    for url in ["localhost:4318", "ftp://collector:4318", "http://", "https://collector:4318/?token=x"] {
         let config = TelemetryConfig { otlp: url.to_owned(), ..Config::default().telemetry };
         let error = telemetry::install(&config).unwrap_err().to_string();
         assert!(error.starts_with("telemetry.otlp") && error.contains(url), "{error}");
+    }
+}
+
+/// An authority, and a collector that shows a certificate of it for `localhost`.
+async fn tls_collector(folder: &Path) -> (u16, PathBuf, Batches) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let file = folder.join("authority.pem");
+    let encoded = STANDARD.encode(authority.der());
+    std::fs::write(&file, format!("-----BEGIN CERTIFICATE-----\n{encoded}\n-----END CERTIFICATE-----\n")).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let own = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.der().clone()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let (router, batches) = taking();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            let (acceptor, service) = (acceptor.clone(), TowerToHyperService::new(router.clone()));
+            tokio::spawn(async move {
+                // Who does not believe our certificate hangs up.
+                let Ok(connection) = acceptor.accept(connection).await else { return };
+                let _ = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(connection), service)
+                    .await;
+            });
+        }
+    });
+    (port, file, batches)
+}
+
+/// Traces one request and sends what there is.
+async fn trace_once(config: TelemetryConfig) {
+    let telemetry = telemetry::install(&config).unwrap();
+    let kit = Testkit::start(Backend::Sqlite, vec![answering(Arc::default())]).await;
+    let _ = kit.request_to("scheduler", http::Method::GET, "/api/answer").send().await.expect(200);
+    kit.cloud.shutdown().await;
+    tokio::task::spawn_blocking(move || drop(telemetry)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn traces_go_to_a_collector_under_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, ca, batches) = tls_collector(folder.path()).await;
+    let otlp = format!("https://localhost:{port}");
+    trace_once(TelemetryConfig { otlp, ca, filter: "off".to_owned(), ..Config::default().telemetry }).await;
+    only(&spans(&batches), "scheduler", "GET /api/answer");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn traces_go_to_nobody_whose_certificate_is_not_the_collectors() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, ca, batches) = tls_collector(folder.path()).await;
+    // It is for another name.
+    let otlp = format!("https://127.0.0.1:{port}");
+    trace_once(TelemetryConfig { otlp, ca, filter: "off".to_owned(), ..Config::default().telemetry }).await;
+    assert_eq!(batches.lock().unwrap().len(), 0);
+}
+
+#[test]
+fn authorities_that_are_not_there_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.pem");
+    std::fs::write(&empty, "").unwrap();
+    for ca in [folder.path().join("none.pem"), empty] {
+        let named = ca.display().to_string();
+        let otlp = "https://localhost:4318".to_owned();
+        let error = telemetry::install(&TelemetryConfig { otlp, ca, ..Config::default().telemetry }).unwrap_err();
+        assert!(error.to_string().contains(&named), "{error}");
     }
 }
 

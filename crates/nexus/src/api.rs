@@ -1,5 +1,7 @@
 //! A client of a running system, through the same door as every other client.
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::pin;
 
 use anyhow::{Context, anyhow, bail};
@@ -8,12 +10,13 @@ use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use nexus_kernel::config::Secret;
+use nexus_kernel::config::{Config, Secret};
 use nexus_kernel::problem::ProblemDetails;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::connect::{self, Security};
+use crate::connect::{self, Security, Trust};
+use crate::sign_in::near;
 
 /// The largest reply, in bytes.
 const MAX_REPLY: usize = 8 << 20;
@@ -34,13 +37,23 @@ pub(crate) struct Reply {
 }
 
 impl Api {
-    /// The system at this address.
-    pub(crate) fn at(url: &str) -> anyhow::Result<Self> {
+    /// The system of this configuration, as this machine itself reaches the gateway that listens there.
+    pub(crate) fn own(config: &Config, listen: SocketAddr) -> anyhow::Result<Self> {
+        let certificate = &config.gateway.tls.certificate;
+        if certificate.as_os_str().is_empty() {
+            return Self::at(&format!("http://{}", near(listen)), None);
+        }
+        let base = format!("https://{}", near(listen)).parse().context("the gateway's address")?;
+        Ok(Self { base, security: Security::Tls(Trust::Only(certificate.clone())) })
+    }
+
+    /// The system at this address, whose certificate may be of one of these authorities beside those that the machine knows.
+    pub(crate) fn at(url: &str, authorities: Option<&Path>) -> anyhow::Result<Self> {
         let expected = || format!("`{url}` is no address; expected http://host:port or https://host");
         let base: Uri = url.parse().with_context(expected)?;
         let security = match base.scheme_str() {
             Some("http") => Security::None,
-            Some("https") => Security::Tls,
+            Some("https") => Security::Tls(Trust::Authorities(authorities.map(Path::to_owned))),
             _ => bail!(expected()),
         };
         if base.path() != "/" || base.query().is_some() {
@@ -106,8 +119,8 @@ impl Call<'_> {
     pub(crate) async fn exchange(self) -> anyhow::Result<Reply> {
         let Self { api, inner, body } = self;
         let request = inner.header(header::CONNECTION, "close").body(Full::new(body)).context("the request")?;
-        let stream = connect::connect(api.host(), api.port(), api.security).await.with_context(|| {
-            format!("nothing answers at {}; start the system with `nexus up`, or name another with --url", api.base)
+        let stream = connect::connect(api.host(), api.port(), &api.security).await.with_context(|| {
+            format!("no answer from {}; start the system with `nexus up`, or name another with --url", api.base)
         })?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.context("the connection")?;
         let mut exchange = pin!(async {

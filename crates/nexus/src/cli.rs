@@ -198,6 +198,9 @@ Examples:
         /// The system's address [default: where this configuration's gateway listens]
         #[arg(long, value_name = "URL")]
         url: Option<String>,
+        /// A PEM file with authorities whose certificates are believed there, beside those that this machine knows
+        #[arg(long, value_name = "FILE", requires = "url")]
+        ca: Option<PathBuf>,
         /// The address of the account
         #[arg(long, value_name = "ADDRESS")]
         email: String,

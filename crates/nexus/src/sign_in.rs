@@ -21,14 +21,14 @@ pub(crate) async fn sign_in(api: &Api, email: &str, password: &Secret) -> anyhow
     Ok(reply.json::<TokenReply>()?.access_token)
 }
 
-/// How this machine itself reaches a gateway that listens there.
-pub(crate) fn local_url(listen: SocketAddr) -> String {
+/// Where this machine itself reaches what listens there.
+pub(crate) fn near(listen: SocketAddr) -> SocketAddr {
     let address = match listen.ip() {
         IpAddr::V4(address) if address.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(address) if address.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
         address => address,
     };
-    format!("http://{}", SocketAddr::new(address, listen.port()))
+    SocketAddr::new(address, listen.port())
 }
 
 #[cfg(test)]
@@ -37,12 +37,10 @@ mod tests {
 
     #[test]
     fn a_gateway_on_all_addresses_is_reached_through_the_machines_own() {
-        for (listen, url) in [
-            ("0.0.0.0:80", "http://127.0.0.1:80"),
-            ("[::]:3000", "http://[::1]:3000"),
-            ("192.168.1.4:3000", "http://192.168.1.4:3000"),
-        ] {
-            assert_eq!(local_url(listen.parse().unwrap()), url);
+        for (listen, reached) in
+            [("0.0.0.0:80", "127.0.0.1:80"), ("[::]:3000", "[::1]:3000"), ("192.168.1.4:3000", "192.168.1.4:3000")]
+        {
+            assert_eq!(near(listen.parse().unwrap()), reached.parse().unwrap());
         }
     }
 }

@@ -80,7 +80,7 @@ ends() {
     local code=0
     kill -TERM "$(innermost "$nexus_pid")"
     wait "$nexus_pid" || code=$?
-    nexus_pid=
+    nexus_pids=()
     [ "$code" = 0 ]
 }
 kept() { [ -s "$work/data/state/user-auth.sqlite" ]; }
@@ -93,6 +93,7 @@ case_of 'the user is nobody with rights' nobody
 case_of 'as long as nothing runs the health check fails' fails well
 inside nexus up >"$work/nexus.log" 2>&1 </dev/null &
 nexus_pid=$!
+nexus_pids=("$nexus_pid")
 case_of 'the whole system starts' starts
 case_of 'the health check passes' well
 case_of 'so does the one for being alive' alive

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { chromium } from 'playwright-core';
 import { run } from '../lib/cases.mjs';
 import { url } from '../lib/nexus.mjs';
+import { playOn } from '../lib/screen.mjs';
 
 const films = JSON.parse(process.env.NEXUS_FILMS);
 const scripts = {
@@ -69,36 +70,17 @@ async function open(use) {
   }
 }
 
-/** Waits until the film has gone on from where it is, then says what is on the screen. */
-function playOn(tab) {
-  return tab.evaluate(async () => {
-    const video = document.querySelector('video');
-    const from = video.currentTime;
-    await video.play();
-    await new Promise((resolve, reject) => {
-      video.addEventListener('error', () => reject(new Error(video.error.message)));
-      video.addEventListener('timeupdate', () => video.currentTime > from + 0.5 && resolve());
-    });
-    const canvas = new OffscreenCanvas(64, 36).getContext('2d');
-    canvas.drawImage(video, 0, 0, 64, 36);
-    const { data } = canvas.getImageData(0, 0, 64, 36);
-    let brightest = 0;
-    for (let i = 0; i < data.length; i += 4) brightest = Math.max(brightest, data[i] + data[i + 1] + data[i + 2]);
-    return { from, time: video.currentTime, height: video.videoHeight, brightest, sound: video.webkitAudioDecodedByteCount };
-  });
-}
-
 const casesOf = ([name, { load }]) => Object.fromEntries([
   ...films.map((film) => [`plays ${film.name}, ${film.content.title}, with picture and sound`, () => open(async (tab) => {
     await tab.evaluate(load, film.playback.hls_url);
-    const seen = await playOn(tab);
+    const seen = await tab.evaluate(playOn);
     assert.ok(seen.time > seen.from && seen.brightest > 200 && seen.sound > 0, JSON.stringify(seen));
   })]),
   ['seeks forward and back', () => open(async (tab) => {
     await tab.evaluate(load, films[0].playback.hls_url);
     for (const second of [7, 1]) {
       await tab.evaluate((to) => { document.querySelector('video').currentTime = to; }, second);
-      const seen = await playOn(tab);
+      const seen = await tab.evaluate(playOn);
       assert.ok(seen.time > second && seen.time < second + 2, JSON.stringify(seen));
     }
   })],
@@ -112,7 +94,7 @@ const casesOf = ([name, { load }]) => Object.fromEntries([
         globalThis.player.choose(wanted);
       }, height);
       await tab.waitForFunction((wanted) => document.querySelector('video').videoHeight === wanted, height);
-      assert.equal((await playOn(tab)).height, height);
+      assert.equal((await tab.evaluate(playOn)).height, height);
     }
   })],
   ['gets nothing from an address whose signature was changed', () => open(async (tab) => {

@@ -9,7 +9,6 @@ use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use moka::future::Cache;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use tokio::sync::{Mutex, RwLock};
 use tokio::time::Instant;
 
@@ -25,15 +24,13 @@ use crate::time::Clock;
 const PUBLISHER: &str = "token-mgr";
 /// The longest access token that is read, in bytes.
 const MAX_TOKEN_BYTES: usize = 4_096;
-/// The most tokens of each kind that are remembered.
-const REMEMBERED: u64 = 100_000;
+/// How many bytes of tokens of each kind are remembered: a hundred thousand usual ones.
+const REMEMBERED_BYTES: u64 = 48 << 20;
 /// How long what was verified is remembered; when the token ends is looked at each time.
 const VERIFIED_FOR: Duration = Duration::from_mins(1);
 /// How long the answer about an opaque token is remembered. One that was revoked is refused everywhere within a second, the
 /// time of the question included.
 const ANSWERED_FOR: Duration = Duration::from_millis(900);
-
-type Hash = [u8; 32];
 
 /// Verifies access tokens against the published keys, which it keeps and fetches again when a token names an unknown one.
 #[derive(Debug, Clone)]
@@ -45,8 +42,9 @@ struct Inner {
     public_url: String,
     keys: RwLock<JwkSet>,
     fetched: Mutex<Option<Instant>>,
-    verified: Cache<Hash, Arc<Principal>>,
-    answered: Cache<Hash, Option<Arc<Principal>>>,
+    /// By the whole token: looking one up costs a hash with a key of this process's own, and no two tokens are taken for one.
+    verified: Cache<Box<str>, Arc<Principal>>,
+    answered: Cache<Box<str>, Option<Arc<Principal>>>,
 }
 
 impl fmt::Debug for Inner {
@@ -64,8 +62,8 @@ impl TokenVerifier {
             public_url: public_url.to_owned(),
             keys: RwLock::new(JwkSet { keys: Vec::new() }),
             fetched: Mutex::new(None),
-            verified: Cache::builder().max_capacity(REMEMBERED).time_to_live(VERIFIED_FOR).build(),
-            answered: Cache::builder().max_capacity(REMEMBERED).time_to_live(ANSWERED_FOR).build(),
+            verified: remembered(VERIFIED_FOR),
+            answered: remembered(ANSWERED_FOR),
         }))
     }
 
@@ -75,11 +73,10 @@ impl TokenVerifier {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(invalid("the token is too long"));
         }
-        let hash: Hash = Sha256::digest(token.as_bytes()).into();
         let principal = if [PERSONAL_TOKEN_PREFIX, SERVICE_TOKEN_PREFIX].iter().any(|kind| token.starts_with(kind)) {
-            Box::pin(self.opaque(hash, token)).await?
+            Box::pin(self.opaque(token)).await?
         } else {
-            self.signed(hash, token).await?
+            self.signed(token).await?
         };
         if principal.expires_at <= self.0.clock.now() {
             return Err(Problem::unauthorized("expired-token", "the access token has expired; refresh it")
@@ -88,18 +85,19 @@ impl TokenVerifier {
         Ok(Principal::clone(&principal))
     }
 
-    async fn signed(&self, hash: Hash, token: &str) -> Result<Arc<Principal>, Problem> {
-        if let Some(known) = self.0.verified.get(&hash).await {
+    async fn signed(&self, token: &str) -> Result<Arc<Principal>, Problem> {
+        if let Some(known) = self.0.verified.get(token).await {
             return Ok(known);
         }
+        // In a box, so that not every request carries room for it.
         let principal = Arc::new(Principal::from(Box::pin(self.claims(token)).await?));
-        self.0.verified.insert(hash, Arc::clone(&principal)).await;
+        self.0.verified.insert(token.into(), Arc::clone(&principal)).await;
         Ok(principal)
     }
 
     /// Many requests with one token ask once.
-    async fn opaque(&self, hash: Hash, token: &str) -> Result<Arc<Principal>, Problem> {
-        let answer = self.0.answered.try_get_with(hash, self.ask(token)).await;
+    async fn opaque(&self, token: &str) -> Result<Arc<Principal>, Problem> {
+        let answer = self.0.answered.try_get_with(token.into(), self.ask(token)).await;
         answer
             .map_err(|problem| Problem::clone(&problem))?
             .ok_or_else(|| invalid("it is unknown, has ended or was revoked"))
@@ -167,6 +165,11 @@ impl TokenVerifier {
 /// What a client is told with every token that is not good (RFC 6750 section 3.1).
 fn invalid_token() -> HeaderValue {
     HeaderValue::from_static("Bearer realm=\"nexus-cos\", error=\"invalid_token\"")
+}
+
+fn remembered<T: Clone + Send + Sync + 'static>(life: Duration) -> Cache<Box<str>, T> {
+    let weight = |token: &Box<str>, _: &T| u32::try_from(token.len()).unwrap_or(u32::MAX);
+    Cache::builder().weigher(weight).max_capacity(REMEMBERED_BYTES).time_to_live(life).build()
 }
 
 pub(super) fn invalid(why: &str) -> Problem {

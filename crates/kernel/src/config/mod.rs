@@ -1,6 +1,7 @@
 //! Configuration: defaults, then `nexus.toml`, then `NEXUS_*` variables, then flags. An unknown key is an error that names
 //! the nearest known one.
 
+mod plain;
 mod settings;
 
 use std::path::Path;
@@ -11,6 +12,7 @@ use figment::{Figment, Provider};
 
 use crate::registry::Registry;
 
+pub use plain::{LoopbackUrl, NotLoopback};
 pub use settings::*;
 
 /// What is wrong with the configuration, and where.
@@ -37,6 +39,12 @@ pub enum ConfigError {
     WeakSecret {
         /// How long it is.
         length: usize,
+    },
+    /// Events that would be deleted too soon.
+    #[error("`events.keep_days` is {days} and must be at least {}", EventsConfig::LEAST_DAYS)]
+    KeepsTooShort {
+        /// How many days they would be kept.
+        days: u32,
     },
 }
 
@@ -79,7 +87,7 @@ impl Loaded {
     pub fn read(file: Option<&Path>, flags: Dict) -> Result<Self, ConfigError> {
         let defaults = Figment::from(Serialized::defaults(Config::default()));
         let mut known: Vec<String> = keys(&defaults).into_iter().map(|(key, _)| key).collect();
-        known.extend(scale_keys());
+        known.extend(scale_keys().chain(plain_keys()));
         let mut figment = defaults;
         if let Some(file) = file {
             figment = figment.merge(Toml::file(file));
@@ -102,6 +110,10 @@ impl Loaded {
         let length = config.mesh.secret.expose().len();
         if (1..MeshConfig::SECRET_LENGTH).contains(&length) {
             return Err(ConfigError::WeakSecret { length });
+        }
+        let days = config.events.keep_days;
+        if days < EventsConfig::LEAST_DAYS {
+            return Err(ConfigError::KeepsTooShort { days });
         }
         if config.public_url.is_empty() {
             let scheme = if config.gateway.tls.certificate.as_os_str().is_empty() { "http" } else { "https" };
@@ -150,6 +162,11 @@ fn unknown(figment: &Figment, key: String, value: &Value, known: &[String]) -> C
 fn scale_keys() -> impl Iterator<Item = String> {
     let services = Registry::built_in().services.iter();
     services.flat_map(|service| SCALE.map(|key| format!("scale.{}.{key}", service.name)))
+}
+
+/// The keys under which services can be other programs.
+fn plain_keys() -> impl Iterator<Item = String> {
+    Registry::built_in().services.iter().map(|service| format!("mesh.plain.{}", service.name))
 }
 
 /// The leaves of the configuration, as dotted keys.
@@ -206,11 +223,28 @@ mod tests {
     }
 
     #[test]
+    fn events_are_kept_for_a_day_at_least() {
+        assert!(read("[events]\nkeep_days = 0").unwrap_err().to_string().contains("at least 1"));
+        assert_eq!(read("[events]\nkeep_days = 1").unwrap().config.events.keep_days, 1);
+        assert_eq!(read("").unwrap().config.events.keep_days, 7);
+    }
+
+    #[test]
     fn a_service_has_its_own_number_of_processes_and_an_unknown_one_has_none() {
         let config = read("[scale.streamcore]\ninstances = 2\nmax = 4").unwrap().config;
         assert_eq!(config.scale["streamcore"], ScaleConfig { instances: 2, min: 0, max: 4 });
         let error = read("[scale.streamcoer]\ninstances = 2").unwrap_err().to_string();
         assert!(error.contains("did you mean `scale.streamcore.instances`?"), "{error}");
+    }
+
+    #[test]
+    fn a_service_can_be_another_program_of_this_machine_and_of_no_other() {
+        let config = read("[mesh.plain]\nscheduler = [\"http://127.0.0.1:8080\"]").unwrap().config;
+        assert_eq!(config.mesh.plain["scheduler"].len(), 1);
+        let error = read("[mesh.plain]\nscheduler = [\"http://10.0.0.7:8080\"]").unwrap_err().to_string();
+        assert!(error.contains("http://10.0.0.7:8080") && error.contains("mesh.plain"), "{error}");
+        let error = read("[mesh.plain]\nschedular = []").unwrap_err().to_string();
+        assert!(error.contains("did you mean `mesh.plain.scheduler`?"), "{error}");
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::LoopbackUrl;
+
 /// An address, or all addresses of a network.
 pub use ipnetwork::IpNetwork as Network;
 
@@ -48,6 +50,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// What carries events between processes.
     pub bus: BusConfig,
+    /// What services announce to each other.
+    pub events: EventsConfig,
     /// Where caches and rate limits live.
     pub cache: CacheConfig,
     /// Where files live.
@@ -93,6 +97,19 @@ pub struct StoreConfig {
 pub struct BusConfig {
     /// A `nats://` URL; empty: events stay in this process.
     pub nats: Secret,
+}
+
+/// What services announce to each other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventsConfig {
+    /// How many days an event is kept at least. Then it is deleted, once every service that follows it has applied it.
+    pub keep_days: u32,
+}
+
+impl EventsConfig {
+    /// The fewest days: time to find out that a service does not apply events, and to put an older copy of one back.
+    pub const LEAST_DAYS: u32 = 1;
 }
 
 /// Where caches and rate limits live.
@@ -148,6 +165,8 @@ pub struct MeshConfig {
     pub certificate_minutes: u64,
     /// Certificates from elsewhere, as files that are read again when they change; empty: made from `mesh.secret`.
     pub tls: MeshTlsConfig,
+    /// Services of `services.toml` that other programs on this machine are, by name: the addresses of their HTTP/1.1 servers.
+    pub plain: BTreeMap<String, Vec<LoopbackUrl>>,
 }
 
 /// How the services of other processes are found.
@@ -209,6 +228,10 @@ pub struct GatewayConfig {
     pub timeout_seconds: u64,
     /// The most requests at once; how many of them are let in follows from how long they take. The rest is told to come later.
     pub max_in_flight: usize,
+    /// The most connections that clients have open.
+    pub connections: usize,
+    /// The most connections of one address; a proxy in front of many people is one address.
+    pub connections_per_address: usize,
     /// Lines a second of the access log; the requests beyond are counted in it. Failures have as many of their own.
     pub log_per_second: u32,
     /// The certificate for browsers; without it the gateway speaks plain HTTP.
@@ -307,8 +330,10 @@ pub struct TelemetryConfig {
     pub format: LogFormat,
     /// Which lines are logged, as `tracing-subscriber` directives.
     pub filter: String,
-    /// An OTLP/HTTP collector, as `http://host:4318`; empty: traces stay in the log.
+    /// An OTLP/HTTP collector, as `http://host:4318` or `https://host:4318`; empty: traces stay in the log.
     pub otlp: String,
+    /// A PEM file with the authorities whose certificates the collector may show; empty: those of the system.
+    pub ca: PathBuf,
     /// An address for `/health/live`, `/health/ready` and `/metrics` of this process's services in plain HTTP.
     pub listen: Option<SocketAddr>,
 }
@@ -376,6 +401,7 @@ impl Default for Config {
             public_url: String::new(),
             store: StoreConfig { pool: 8, ..StoreConfig::default() },
             bus: BusConfig::default(),
+            events: EventsConfig { keep_days: 7 },
             cache: CacheConfig::default(),
             blobs: BlobConfig { region: "us-east-1".to_owned(), ..BlobConfig::default() },
             mesh: MeshConfig {
@@ -391,6 +417,7 @@ impl Default for Config {
                 dns_suffix: String::new(),
                 certificate_minutes: 240,
                 tls: MeshTlsConfig::default(),
+                plain: BTreeMap::new(),
             },
             gateway: GatewayConfig {
                 cors_origins: Vec::new(),
@@ -401,6 +428,8 @@ impl Default for Config {
                 sign_in_per_minute: 30,
                 timeout_seconds: 30,
                 max_in_flight: 1_024,
+                connections: 8_192,
+                connections_per_address: 1_024,
                 log_per_second: 200,
                 tls: GatewayTlsConfig { hsts_seconds: 31_536_000, ..GatewayTlsConfig::default() },
             },
@@ -422,6 +451,7 @@ impl Default for Config {
                 format: LogFormat::Text,
                 filter: "info".to_owned(),
                 otlp: String::new(),
+                ca: PathBuf::new(),
                 listen: None,
             },
             backup: BackupConfig::default(),

@@ -1,16 +1,18 @@
-//! The services of this process, and where the others are asked for.
+//! The services of this process, those that other programs on this machine are, and where the rest is asked for.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
 
+use crate::config::LoopbackUrl;
+
 use super::{Discovery, Instance};
 
 /// The services of this process. Those of other processes are found elsewhere, where there is an elsewhere.
 #[derive(Debug, Default)]
 pub struct InProcess {
-    local: RwLock<HashMap<String, Instance>>,
+    local: RwLock<HashMap<String, Vec<Instance>>>,
     remote: Option<Remote>,
 }
 
@@ -46,7 +48,16 @@ impl InProcess {
     pub fn register(&self, name: impl Into<String>, router: Router) {
         let name = name.into();
         let instance = Instance::local(name.as_str(), router);
-        self.local.write().unwrap_or_else(PoisonError::into_inner).insert(name, instance);
+        self.put(name, vec![instance]);
+    }
+
+    /// From now on these servers answer for the service.
+    pub(crate) fn register_plain(&self, name: &str, servers: &[LoopbackUrl]) {
+        self.put(name.to_owned(), servers.iter().map(Instance::plain).collect());
+    }
+
+    fn put(&self, name: String, instances: Vec<Instance>) {
+        self.local.write().unwrap_or_else(PoisonError::into_inner).insert(name, instances);
     }
 
     /// Whether the service should be somewhere else, if it is not here.
@@ -56,11 +67,11 @@ impl InProcess {
 }
 
 impl Discovery for InProcess {
-    /// What is here is not looked for elsewhere: a call that need not leave the process does not.
+    /// What is here is not looked for elsewhere: a call that need not leave the process or the machine does not.
     fn instances(&self, service: &str) -> Vec<Instance> {
         let local = self.local.read().unwrap_or_else(PoisonError::into_inner).get(service).cloned();
         match (local, &self.remote) {
-            (Some(local), _) => vec![local],
+            (Some(local), _) => local,
             (None, Some(remote)) => remote.discovery.instances(service),
             (None, None) => Vec::new(),
         }

@@ -13,6 +13,8 @@ use axum::Router;
 use http::Uri;
 use http::uri::{Authority, Scheme};
 
+use crate::config::LoopbackUrl;
+
 pub use dns::DnsDiscovery;
 pub use in_process::InProcess;
 pub use nats::{NatsDiscovery, NatsError};
@@ -53,15 +55,11 @@ impl Instance {
 
     /// A copy in another process, as `https://10.0.0.7:3101`: between processes nothing goes unprotected.
     pub fn http(url: &str) -> Result<Self, InvalidAddress> {
-        Self::at(url, &Scheme::HTTPS)
-    }
-
-    fn at(url: &str, expected: &Scheme) -> Result<Self, InvalidAddress> {
         let invalid = || InvalidAddress(url.to_owned());
         let parts = url.parse::<Uri>().map_err(|_| invalid())?.into_parts();
         let path = parts.path_and_query.is_none_or(|path| path == "/");
         match (parts.scheme, parts.authority) {
-            (Some(scheme), Some(authority)) if path && scheme == *expected => Ok(Self {
+            (Some(scheme), Some(authority)) if path && scheme == Scheme::HTTPS => Ok(Self {
                 id: format!("{scheme}://{authority}").into(),
                 address: Address::Http(Arc::new(BaseUrl { scheme, authority })),
             }),
@@ -69,15 +67,20 @@ impl Instance {
         }
     }
 
-    /// A server on this machine or behind a proxy of its own that does TLS, as `http://127.0.0.1:3101`. Who calls is not
-    /// proven to it, and it speaks HTTP/1.1.
-    pub fn plain(url: &str) -> Result<Self, InvalidAddress> {
-        Self::at(url, &Scheme::HTTP)
+    /// Another program on this machine. Who calls is not proven to it, and it speaks HTTP/1.1.
+    pub fn plain(url: &LoopbackUrl) -> Self {
+        let (scheme, authority) = (Scheme::HTTP, url.authority().clone());
+        let id = format!("{scheme}://{authority}").into();
+        Self { id, address: Address::Http(Arc::new(BaseUrl { scheme, authority })) }
     }
 
     /// What tells it from the other instances of its service; the base URL when it has one.
     pub fn id(&self) -> &Arc<str> {
         &self.id
+    }
+
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self.address, Address::Local(_))
     }
 
     pub(crate) fn address(&self) -> &Address {

@@ -3,6 +3,7 @@
 //! The database is the log, the bus only carries it ([`Carrier`]). [`Tx::publish`] inserts into the publisher's outbox, a relay
 //! hints to whoever listens, and each subscriber keeps a cursor that moves in the transaction that applies the event. A
 //! subscriber that misses hints reads the publisher's log over the mesh, so that a bus that loses everything only delays.
+//! Old events that every subscriber has applied are deleted.
 //!
 //! Events of one key are applied in the order in which they were published. One that fails is parked and tried again; later
 //! events of its key park behind it. After the last attempt it is a dead letter: it stays until somebody replays it, and the
@@ -13,6 +14,7 @@ mod apply;
 mod carrier;
 mod cloud_event;
 mod consumer;
+mod missing;
 mod nats;
 mod observer;
 mod outbox;
@@ -20,6 +22,7 @@ mod parked;
 mod relay;
 mod routes;
 mod schema;
+mod trim;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -44,11 +47,13 @@ use crate::time::Timestamp;
 pub(crate) use apply::wake_after_commit;
 pub use carrier::{Carrier, CarrierError, Hints, LocalCarrier};
 pub use cloud_event::CloudEvent;
+pub(crate) use missing::Missing;
 pub use nats::NatsCarrier;
 pub use observer::Observation;
 pub use parked::DeadLetter;
 pub use routes::{DeadLetters, Rewind, routes};
 pub(crate) use schema::SCHEMA;
+pub(crate) use trim::{SCHEMA as SUBSCRIBERS, job as trimming};
 
 /// How long a service that observes events waits at its start for its first look into the log.
 const FIRST_LOOK: Duration = Duration::from_secs(1);

@@ -57,7 +57,7 @@ impl NatsCarrier {
         let jetstream = jetstream::context::ContextBuilder::new().timeout(PATIENCE).build(client.clone());
         let carrier = Self { client, jetstream, checked: Mutex::new(None) };
         // Gives a server that is there the time to say so, so that the first readiness check is right.
-        let _ = carrier.ping().await;
+        let _ = carrier.make_stream().await;
         Ok(carrier)
     }
 
@@ -134,7 +134,8 @@ impl Carrier for NatsCarrier {
         Ok(events.boxed())
     }
 
+    /// Asks the connection and nothing else: this is called often, and hints need no stream.
     async fn ping(&self) -> Result<(), CarrierError> {
-        self.make_stream().await
+        self.connected()
     }
 }

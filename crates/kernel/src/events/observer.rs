@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
 
 use super::consumer::{ConsumerError, fetch, following, next_hints};
-use super::outbox::Head;
+use super::outbox::{Head, Log};
 use super::{CloudEvent, Delivery, Event, Hints};
 use crate::context::Context;
 use crate::params;
@@ -23,6 +23,9 @@ use crate::store::{Query, Scalar, Scope, StoreError};
 /// How often the publisher's log is looked into whatever the hints say: with the time to read it, an event whose hint was lost is
 /// seen within a second.
 const TICK: Duration = Duration::from_millis(500);
+
+/// No log is as long: what follows it is nothing, and the reply says where the log ends.
+const BEYOND: u64 = i64::MAX as u64;
 
 type Handler = dyn Fn(&Context, &CloudEvent) -> Result<(), serde_json::Error> + Send + Sync;
 
@@ -136,27 +139,40 @@ impl Observer {
 
     /// Reads the log to its end.
     async fn catch_up(&mut self) -> Result<(), ConsumerError> {
+        let Some(mut cursor) = self.cursor else {
+            let (Head { log, position }, _) = fetch(&self.context, self.source, BEYOND).await?;
+            self.place(log, position);
+            return Ok(());
+        };
         loop {
-            let (Head { log, position: head }, events) =
-                fetch(&self.context, self.source, self.cursor.unwrap_or(0)).await?;
-            let cursor = self.place(log, head);
-            let Some(first) = events.first().map(|event| event.position) else { return Ok(()) };
-            if first > cursor + 1 {
-                // Older than the publisher keeps. The process that has observed nothing for so long can only go on.
-                tracing::error!(
-                    service = self.context.service,
-                    source = self.source,
-                    cursor,
-                    first,
-                    "events were not observed, as they are gone"
-                );
-                self.cursor = Some(first - 1);
+            let (Head { log, position: head }, events) = match fetch(&self.context, self.source, cursor).await {
+                Err(ConsumerError::Gone { log, .. }) => {
+                    cursor = self.skip(log);
+                    continue;
+                }
+                other => other?,
+            };
+            let place = self.place(log, head);
+            if place < cursor && head > place {
+                // Another log, which is read from its own begin.
+                cursor = place;
+                continue;
             }
-            self.see(&following(self.cursor.unwrap_or(0), events));
-            if self.cursor >= Some(head) {
-                return Ok(());
+            self.see(&following(place, events));
+            match self.cursor {
+                Some(seen) if seen < head && seen > cursor => cursor = seen,
+                _ => return Ok(()),
             }
         }
+    }
+
+    /// The process that has observed nothing for so long can only go on with what the publisher still has.
+    fn skip(&mut self, log: Log) -> u64 {
+        let (service, source, cursor, first) = (self.context.service, self.source, self.cursor, log.first);
+        tracing::error!(service, source, cursor, first, "events were not observed, as they are gone");
+        self.log = Some(log.id);
+        self.cursor = Some(log.before());
+        log.before()
     }
 
     /// Where to go on in a log that ends there: at its begin when it is another log than before, and never beyond its end, as it

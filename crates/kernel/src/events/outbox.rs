@@ -1,5 +1,6 @@
 //! The publisher's log.
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::cloud_event::COLUMNS;
@@ -67,6 +68,40 @@ impl FromRow for Head {
 /// Where the log ends.
 pub(super) async fn head(store: &Store) -> Result<Head, StoreError> {
     let sql = format!("SELECT COALESCE(MAX(position), 0) AS head, {LOG} FROM _outbox");
+    store.read(Scope::System).query_one(&sql, params![]).await
+}
+
+/// What a log has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Log {
+    /// Which log it is.
+    pub(super) id: Uuid,
+    /// The number of its first event; those before it were deleted. 0 before there is one.
+    pub(super) first: u64,
+    /// The number of its last event; 0 before the first.
+    pub(super) last: u64,
+}
+
+impl Log {
+    /// The last event that is gone.
+    pub(super) fn before(self) -> u64 {
+        self.first.saturating_sub(1)
+    }
+}
+
+impl FromRow for Log {
+    fn from_row(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self { id: row.get("log")?, first: row.get("first")?, last: row.get("last")? })
+    }
+}
+
+/// What the log has.
+pub(super) async fn log(store: &Store) -> Result<Log, StoreError> {
+    // Apart, as SQLite finds the smallest and the largest in the index only where each is asked for alone.
+    let sql = format!(
+        "SELECT (SELECT COALESCE(MIN(position), 0) FROM _outbox) AS first,
+             (SELECT COALESCE(MAX(position), 0) FROM _outbox) AS last, {LOG}"
+    );
     store.read(Scope::System).query_one(&sql, params![]).await
 }
 

@@ -21,8 +21,6 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 /// How much of an error is kept, in characters.
 const ERROR_LENGTH: usize = 1_000;
-/// How many dead letters one list shows, oldest first.
-const SHOWN: u32 = 500;
 
 /// An event that failed for the last time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -204,11 +202,30 @@ pub(super) async fn failed_again(
     Ok(())
 }
 
-/// The dead letters of a service, oldest first.
-pub(super) async fn dead_letters(store: &Store, service: &str) -> Result<Vec<DeadLetter>, StoreError> {
+/// Where a list of dead letters stands: behind this one.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) since: Timestamp,
+    pub(super) source: String,
+    pub(super) position: u64,
+}
+
+/// A tenant's dead letters, oldest first.
+pub(super) async fn dead_letters(
+    store: &Store,
+    service: &str,
+    tenant: TenantId,
+    after: Option<&Place>,
+    limit: u32,
+) -> Result<Vec<DeadLetter>, StoreError> {
     let sql = "SELECT source, position, tenant_id, type, key, attempts, error, parked_at FROM _parked
-               WHERE state = 'dead' ORDER BY parked_at, source, position LIMIT $1";
-    let rows: Vec<Row> = store.read(Scope::System).query(sql, params![SHOWN]).await?;
+               WHERE tenant_id = :tenant AND state = 'dead' AND (parked_at, source, position) > ($1, $2, $3)
+               ORDER BY parked_at, source, position LIMIT $4";
+    let (since, source, position) = match after {
+        Some(place) => (place.since.as_micros(), place.source.as_str(), number(place.position)),
+        None => (i64::MIN, "", 0),
+    };
+    let rows: Vec<Row> = store.read(tenant).query(sql, params![since, source, position, limit]).await?;
     rows.iter().map(|row| dead_letter(service, row)).collect()
 }
 
@@ -226,14 +243,14 @@ fn dead_letter(service: &str, row: &Row) -> Result<DeadLetter, StoreError> {
     })
 }
 
-/// Lets a dead letter be tried again, with all its attempts before it; `false` when there is no such one.
-pub(super) async fn replay(store: &Store, source: &str, position: u64) -> Result<bool, StoreError> {
-    let mut tx = store.begin(Scope::System).await?;
+/// Lets a tenant's dead letter be tried again, with all its attempts before it; `false` when there is no such one.
+pub(super) async fn replay(store: &Store, tenant: TenantId, source: &str, position: u64) -> Result<bool, StoreError> {
+    let mut tx = store.begin(tenant).await?;
     let now = tx.clock().now();
     let found = tx
         .execute(
             "UPDATE _parked SET state = 'waiting', attempts = 0, next_attempt_at = $3
-             WHERE source = $1 AND position = $2 AND state = 'dead'",
+             WHERE tenant_id = :tenant AND source = $1 AND position = $2 AND state = 'dead'",
             params![source, number(position), now],
         )
         .await?;

@@ -2,20 +2,25 @@
 
 use axum::extract::{Path, Query, State};
 use axum::response::IntoResponse;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use garde::Validate;
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::consumer::log_of;
 use super::outbox::{self, number};
-use super::parked::{self, DeadLetter};
+use super::parked::{self, DeadLetter, Place};
+use super::trim;
+use crate::auth::Caller;
 use crate::context::Context;
 use crate::extract::Valid;
+use crate::ids::TenantId;
 use crate::params;
 use crate::problem::Problem;
-use crate::store::Scope;
+use crate::store::{Query as _, Scalar, Scope};
+use crate::time::Timestamp;
 
 /// The number of the last event in the log.
 pub(super) const HEAD: &str = "x-nexus-head";
@@ -32,9 +37,11 @@ const ENOUGH: usize = 1 << 20;
 pub fn routes() -> Router<Context> {
     Router::new()
         .route("/internal/events", get(list))
+        .route("/internal/events/log", get(log))
+        .route("/internal/events/cursor", put(reached))
         .route("/internal/events/rewind", post(rewind))
         .route("/internal/dead-letters", get(dead_letters))
-        .route("/internal/dead-letters/{source}/{position}/replay", post(replay))
+        .route("/internal/dead-letters/{tenant}/{source}/{position}/replay", post(replay))
 }
 
 #[derive(Debug, Deserialize)]
@@ -57,6 +64,9 @@ async fn list(
     // The head first: an event that is committed in between is then beyond it, and not missing before it.
     let head = outbox::head(&context.store).await?;
     let mut events = outbox::read(&context.store, context.service, range.after, limit).await?;
+    if let Some(first) = events.first().map(|first| first.position).filter(|first| *first > range.after + 1) {
+        return Err(gone(range.after, first));
+    }
     let mut size = 0;
     let fitting = events.iter().take_while(|event| {
         let fits = size < ENOUGH;
@@ -73,24 +83,75 @@ async fn list(
     Ok((headers, Json(events)))
 }
 
-/// The dead letters of a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+/// Some of what was asked for was deleted, as everybody who was known to follow the log had applied it.
+fn gone(after: u64, first: u64) -> Problem {
+    Problem::new(StatusCode::GONE, "events-gone", "These events are gone")
+        .detail(format!("the log begins with event {first}, and events from {} on were asked for", after + 1))
+}
+
+async fn log(State(context): State<Context>) -> Result<Json<outbox::Log>, Problem> {
+    Ok(Json(outbox::log(&context.store).await?))
+}
+
+/// How far a subscriber has applied a log.
+#[derive(Debug, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reached {
+    /// The last event that it has applied or parked; 0 before the first.
+    #[garde(skip)]
+    pub(super) position: u64,
+}
+
+async fn reached(
+    State(context): State<Context>,
+    Caller(subscriber): Caller,
+    Valid(reached): Valid<Reached>,
+) -> Result<StatusCode, Problem> {
+    trim::note(&context.store, &subscriber, reached.position).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Some of a tenant's dead letters in one service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetters {
-    /// Oldest first, at most 500.
+    /// Oldest first.
     pub items: Vec<DeadLetter>,
 }
 
-async fn dead_letters(State(context): State<Context>) -> Result<Json<DeadLetters>, Problem> {
-    Ok(Json(DeadLetters { items: parked::dead_letters(&context.store, context.service).await? }))
+/// Which dead letters to list: a tenant's, and of those the ones that follow the one that was first dead `since`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    tenant: TenantId,
+    since: Option<Timestamp>,
+    #[serde(default)]
+    source: String,
+    #[serde(default)]
+    position: u64,
+    limit: Option<u32>,
+}
+
+async fn dead_letters(
+    State(context): State<Context>,
+    wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<DeadLetters>, Problem> {
+    let Query(wanted) = wanted.map_err(|error| Problem::bad_request("invalid-list", error.body_text()))?;
+    let limit = wanted.limit.unwrap_or(outbox::PASS);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        return Err(Problem::bad_request("invalid-list", format!("limit must be from 1 to {MAX_LIMIT}")));
+    }
+    let after = wanted.since.map(|since| Place { since, source: wanted.source, position: wanted.position });
+    let items = parked::dead_letters(&context.store, context.service, wanted.tenant, after.as_ref(), limit).await?;
+    Ok(Json(DeadLetters { items }))
 }
 
 async fn replay(
     State(context): State<Context>,
-    Path((source, position)): Path<(String, String)>,
+    Path((tenant, source, position)): Path<(String, String, String)>,
 ) -> Result<StatusCode, Problem> {
-    let found = match position.parse() {
-        Ok(position) => parked::replay(&context.store, &source, position).await?,
-        Err(_) => false,
+    let found = match (tenant.parse(), position.parse()) {
+        (Ok(tenant), Ok(position)) => parked::replay(&context.store, TenantId(tenant), &source, position).await?,
+        _ => false,
     };
     if found {
         return Ok(StatusCode::NO_CONTENT);
@@ -115,18 +176,29 @@ pub struct Rewind {
 /// Handlers see these events again and must be able to bear it: rewinding is for mending what a handler did wrong.
 async fn rewind(State(context): State<Context>, Valid(rewind): Valid<Rewind>) -> Result<StatusCode, Problem> {
     let (source, last) = (rewind.source.as_str(), number(rewind.position - 1));
+    let sql = "SELECT position FROM _cursors WHERE source = $1 AND position >= $2";
+    let mut reader = context.store.read(Scope::System);
+    if reader.query_optional::<Scalar<u64>>(sql, params![source, last]).await?.is_none() {
+        return Err(nothing_to_rewind(&context, &rewind));
+    }
+    let log = log_of(&context, source).await?;
+    if rewind.position < log.first {
+        return Err(gone(rewind.position - 1, log.first));
+    }
     let mut tx = context.store.begin(Scope::System).await?;
     // Only backwards: what lies ahead must be applied and not skipped.
     let sql = "UPDATE _cursors SET position = $2 WHERE source = $1 AND position >= $2";
     if tx.execute(sql, params![source, last]).await? == 0 {
-        return Err(Problem::unprocessable(
-            "nothing-to-rewind",
-            format!("{} has not applied event {} of {source}", context.service, rewind.position),
-        ));
+        return Err(nothing_to_rewind(&context, &rewind));
     }
     // Those that are parked come again with the others.
     tx.execute("DELETE FROM _parked WHERE source = $1 AND position > $2", params![source, last]).await?;
     tx.commit().await?;
     tracing::info!(service = context.service, source, position = rewind.position, "applying events again");
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn nothing_to_rewind(context: &Context, Rewind { source, position }: &Rewind) -> Problem {
+    let detail = format!("{} has not applied event {position} of {source}", context.service);
+    Problem::unprocessable("nothing-to-rewind", detail)
 }

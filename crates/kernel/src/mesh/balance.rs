@@ -9,7 +9,7 @@ use rand::RngExt;
 use sha2::{Digest, Sha256};
 
 use crate::discovery::Instance;
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 
 use super::MeshError;
 use super::breaker::{Admission, Breaker, Settings, Verdict};
@@ -47,17 +47,13 @@ impl Balancer {
         Self { settings, clock, services: Mutex::default() }
     }
 
-    /// Counts a call for the retry budget.
-    pub(super) fn count(&self, service: &str) {
-        self.with(service, |known| known.budget.call(self.clock.now()));
-    }
-
     /// Whether a call to the service may be repeated now.
     pub(super) fn may_retry(&self, service: &str) -> bool {
         self.with(service, |known| known.budget.retry(self.clock.now()))
     }
 
-    /// Chooses among the instances whose breaker lets calls pass, and not `tried` while there is another.
+    /// Chooses among the instances whose breaker lets calls pass, and not `tried` while there is another. A call that has tried
+    /// none is counted for the retry budget.
     pub(super) fn pick(
         &self,
         service: &str,
@@ -69,10 +65,11 @@ impl Balancer {
             return Err(MeshError::NoInstance { service: service.to_owned() });
         }
         let now = self.clock.now();
-        let all = self.endpoints(service, instances);
-        let waits = all.iter().filter_map(|(_, endpoint)| endpoint.breaker().wait(now)).min();
-        let mut willing: Vec<_> =
-            all.into_iter().filter(|(_, endpoint)| endpoint.breaker().wait(now).is_none()).collect();
+        let mut willing = self.endpoints(service, instances, now, tried.is_none());
+        let waits = willing.iter().filter_map(|(_, endpoint)| endpoint.breaker().wait(now)).min();
+        if waits.is_some() {
+            willing.retain(|(_, endpoint)| endpoint.breaker().wait(now).is_none());
+        }
         if let Some(tried) = tried.filter(|_| willing.len() > 1) {
             willing.retain(|(instance, _)| instance.id() != tried);
         }
@@ -89,16 +86,29 @@ impl Balancer {
         Err(MeshError::BreakerOpen { service: service.to_owned(), retry_after })
     }
 
-    fn endpoints(&self, service: &str, instances: Vec<Instance>) -> Vec<(Instance, Arc<Endpoint>)> {
+    fn endpoints(
+        &self,
+        service: &str,
+        instances: Vec<Instance>,
+        now: Timestamp,
+        first: bool,
+    ) -> Vec<(Instance, Arc<Endpoint>)> {
         self.with(service, |known| {
+            if first {
+                known.budget.call(now);
+            }
             let fresh =
                 || Endpoint { in_flight: AtomicUsize::new(0), breaker: Mutex::new(Breaker::new(self.settings)) };
             let found: Vec<_> = instances
                 .into_iter()
                 .map(|instance| {
-                    let endpoint =
-                        known.endpoints.entry(Arc::clone(instance.id())).or_insert_with(|| Arc::new(fresh()));
-                    let endpoint = Arc::clone(endpoint);
+                    let endpoint = if let Some(endpoint) = known.endpoints.get(instance.id()) {
+                        Arc::clone(endpoint)
+                    } else {
+                        let endpoint = Arc::new(fresh());
+                        known.endpoints.insert(Arc::clone(instance.id()), Arc::clone(&endpoint));
+                        endpoint
+                    };
                     (instance, endpoint)
                 })
                 .collect();
@@ -180,7 +190,6 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::time::Timestamp;
 
     fn balancer() -> Balancer {
         Balancer::new((&Config::default().mesh).into(), Clock::manual(Timestamp::from_micros(0)))

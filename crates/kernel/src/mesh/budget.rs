@@ -46,6 +46,10 @@ impl Budget {
 
     fn second(&mut self, now: Timestamp) -> &mut Second {
         let at = now.as_seconds();
+        if self.seconds.back().is_some_and(|second| second.at == at) {
+            let last = self.seconds.len() - 1;
+            return &mut self.seconds[last];
+        }
         self.seconds.retain(|second| second.at > at - WINDOW);
         match self.seconds.iter().rposition(|second| second.at == at) {
             Some(index) => &mut self.seconds[index],

@@ -36,17 +36,16 @@ pub(super) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// A call inside the current span, in the scope of the request or event at hand.
-    pub(super) fn begin(target: &'a Target) -> Result<Self, MeshError> {
+    /// A call that this span stands for, in the scope of the request or event at hand.
+    pub(super) fn begin(target: &'a Target, span: &Span) -> Result<Self, MeshError> {
         let mut scope = RequestScope::current().unwrap_or_else(RequestScope::root);
-        scope.trace = telemetry::identity(&Span::current()).unwrap_or_else(|| scope.trace.child());
+        scope.trace = telemetry::identity(span).unwrap_or_else(|| scope.trace.child());
         let limit = target.timeout.unwrap_or(target.mesh.0.timeout);
         let given = scope.remaining().map_or(limit, |left| left.min(limit));
         let call = Self { target, scope, given, tried: None, retries: 0 };
         if given.is_zero() {
             return Err(call.timeout());
         }
-        target.mesh.0.balancer.count(&target.service);
         Ok(call)
     }
 

@@ -1,5 +1,6 @@
 //! The gateway's way: requests and replies that pass through as they come, of any size and any status.
 
+use std::mem;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -9,11 +10,10 @@ use http_body::Body as _;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::copy_bidirectional;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, Span};
 
-use crate::discovery::Address;
-use crate::telemetry;
+use crate::discovery::{Address, Instance};
 
 use super::balance::Permit;
 use super::body::{Counted, Lent, Progress, Slot, Watched};
@@ -37,15 +37,15 @@ struct Passing {
     body: Option<Body>,
     /// Where the body waits until an instance reads it.
     lent: Option<Slot>,
-    progress: Progress,
+    progress: Option<Progress>,
 }
 
 impl Passing {
     fn new(request: Request<Body>) -> Self {
         let (mut parts, body) = request.into_parts();
         strip_request(&mut parts.headers);
-        let progress = Progress::start();
-        let body = (!body.is_end_stream()).then(|| Watched::wrap(body, progress.clone()));
+        let progress = (!body.is_end_stream()).then(Progress::start);
+        let body = progress.clone().map(|progress| Watched::wrap(body, progress));
         let upgrade =
             parts.extensions.remove::<OnUpgrade>().filter(|_| super::headers::upgrade(&parts.headers).is_some());
         let path = parts.uri.path_and_query().cloned().map_or_else(Uri::default, Uri::from);
@@ -71,13 +71,17 @@ impl Passing {
         }
     }
 
-    fn take(&mut self) -> Request<Body> {
+    fn take(&mut self, instance: &Instance) -> Request<Body> {
         let (body, lent) = self.body.take().map(Lent::wrap).unzip();
         self.lent = lent;
         let mut request = Request::new(body.unwrap_or_default());
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = self.headers.clone();
+        // Inside of a process no call is lost, so that none is made again.
+        *request.headers_mut() = match instance.address() {
+            Address::Local(_) => mem::take(&mut self.headers),
+            Address::Http(_) => self.headers.clone(),
+        };
         request
     }
 }
@@ -87,24 +91,15 @@ impl Target {
     /// upgraded connection (a WebSocket) goes through. Headers that belong to one hop end here. The answer must begin in time,
     /// counted from the last movement of the request's body; after that nothing limits how long it streams.
     pub async fn forward(self, request: Request<Body>) -> Result<Response<Body>, MeshError> {
-        // Where no trace is exported, log lines carry the request's own span, and that of the call would say no more.
-        let span = if telemetry::identity(&Span::current()).is_some() {
-            tracing::info_span!(
-                "call",
-                service = self.mesh.0.service,
-                callee = self.service,
-                method = %request.method(),
-            )
-        } else {
-            Span::none()
-        };
-        let pass = pin!(self.pass(Passing::new(request)));
-        pass.instrument(span).await
+        let span = self.span(request.method());
+        let pass = pin!(self.pass(Passing::new(request), &span));
+        pass.instrument(span.clone()).await
     }
 
-    async fn pass(self, mut passing: Passing) -> Result<Response<Body>, MeshError> {
-        let mut call = Call::begin(&self)?;
-        let deadline = Instant::now() + call.given;
+    async fn pass(&self, mut passing: Passing, span: &Span) -> Result<Response<Body>, MeshError> {
+        let mut call = Call::begin(self, span)?;
+        let mut started = Instant::now();
+        let deadline = started + call.given;
         // Asked before the body is taken.
         let (small, may_repeat) = (passing.is_small(), passing.may_repeat());
         let mut failed = None;
@@ -113,9 +108,9 @@ impl Target {
                 Ok(permit) => permit,
                 Err(error) => return Err(failed.unwrap_or(error)),
             };
-            let left = if small { deadline.saturating_duration_since(Instant::now()) } else { call.given };
+            let left = if small { deadline.saturating_duration_since(started) } else { call.given };
             propagate(&mut passing.headers, &call.scope, small.then_some(left));
-            let error = match self.exchange(&call, &mut passing, &mut permit, left).await {
+            let error = match self.exchange(&call, &mut passing, &mut permit, started, left).await {
                 Ok(response) => return Ok(self.reply(passing, permit, response)),
                 Err(error) => error,
             };
@@ -128,6 +123,7 @@ impl Target {
                 return Err(error);
             }
             failed = Some(error);
+            started = Instant::now();
         }
     }
 
@@ -136,16 +132,19 @@ impl Target {
         call: &Call<'_>,
         passing: &mut Passing,
         permit: &mut Permit,
+        started: Instant,
         left: Duration,
     ) -> Result<Response<Body>, MeshError> {
-        let started = Instant::now();
-        let mut request = passing.take();
+        let mut request = passing.take(permit.instance());
         if let (Address::Local(_), Some(upgrade)) = (permit.instance().address(), &passing.upgrade) {
             request.extensions_mut().insert(upgrade.clone());
         }
         let outcome = {
-            let exchange = pin!(self.mesh.0.transport.exchange(&self.service, permit.instance(), request));
-            passing.progress.within(left, exchange).await
+            let exchange = pin!(self.mesh.0.transport.exchange(&self.service, permit.instance(), &mut request));
+            match &passing.progress {
+                Some(progress) => progress.within(left, exchange).await,
+                None => timeout_at(started + left, exchange).await.ok(),
+            }
         };
         match outcome {
             Some(Ok(response)) => {

@@ -13,6 +13,9 @@ use crate::scope::RequestScope;
 /// Says which of the names of its certificate a caller from another process speaks in.
 pub const CALLER: HeaderName = HeaderName::from_static("x-nexus-caller");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const TRACE: HeaderName = HeaderName::from_static(TRACEPARENT);
+const REQUEST: HeaderName = HeaderName::from_static(REQUEST_ID);
+const LEFT: HeaderName = HeaderName::from_static(DEADLINE);
 /// RFC 9110 section 7.6.1, and the two that only custom knows.
 const HOP_BY_HOP: [HeaderName; 9] = [
     CONNECTION,
@@ -25,19 +28,26 @@ const HOP_BY_HOP: [HeaderName; 9] = [
     TRANSFER_ENCODING,
     UPGRADE,
 ];
+/// What a `Connection` header says of the connection itself; all else in it is the name of a header.
+const OPTIONS: [&str; 3] = ["keep-alive", "close", "upgrade"];
 
 /// Writes the scope into a call's headers, over whatever was there.
 pub(super) fn propagate(headers: &mut HeaderMap, scope: &RequestScope, deadline: Option<Duration>) {
-    let mut set = |name: &'static str, value: Option<String>| {
-        let name = HeaderName::from_static(name);
-        match value.and_then(|value| HeaderValue::try_from(value).ok()) {
-            Some(value) => headers.insert(name, value),
-            None => headers.remove(name),
-        }
+    let mut set = |name: HeaderName, value: Option<HeaderValue>| match value {
+        Some(value) => headers.insert(name, value),
+        None => headers.remove(name),
     };
-    set(TRACEPARENT, Some(scope.trace.to_string()));
-    set(REQUEST_ID, Some(scope.request_id.clone()));
-    set(DEADLINE, deadline.map(|left| left.as_millis().to_string()));
+    set(TRACE, HeaderValue::from_bytes(&scope.trace.header()).ok().map(once));
+    set(REQUEST, HeaderValue::from_str(&scope.request_id).ok().map(once));
+    let milliseconds = |left: Duration| u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+    set(LEFT, deadline.map(|left| HeaderValue::from(milliseconds(left))));
+}
+
+/// A value that no other call has: an HTTP/2 connection need not remember it in place of one that comes again (RFC 7541 section
+/// 6.2.3).
+fn once(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
 }
 
 /// The protocol that a request asks to change to, or a 101 changes to.
@@ -49,8 +59,14 @@ pub(super) fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
 /// Takes out what is meant for this hop alone; an upgrade goes on to the next hop.
 pub(super) fn strip(headers: &mut HeaderMap) {
     let upgrade = upgrade(headers);
-    let named: Vec<HeaderName> = tokens(headers).filter_map(|token| token.parse().ok()).collect();
-    for name in named.iter().chain(&HOP_BY_HOP) {
+    let is_option = |token: &&str| OPTIONS.iter().any(|option| token.eq_ignore_ascii_case(option));
+    let others = tokens(headers).filter(|token| !is_option(token));
+    let named: Vec<HeaderName> = others.filter_map(|token| token.parse().ok()).collect();
+    for name in named {
+        headers.remove(name);
+    }
+    // A look at the few that are there costs less than asking for all that could be.
+    while let Some(name) = headers.keys().find(|name| HOP_BY_HOP.contains(name)).cloned() {
         headers.remove(name);
     }
     if let Some(protocol) = upgrade {

@@ -1,5 +1,5 @@
-//! Connections over HTTP/1.1 that have no task of their own: whoever waits for a reply drives its connection. A call then wakes
-//! one task where it would wake two, and nothing passes between threads.
+//! Connections over HTTP/1.1, to services that are other programs. They have no task of their own: whoever waits for a reply
+//! drives its connection. A call then wakes one task where it would wake two, and nothing passes between threads.
 
 use std::collections::HashMap;
 use std::io;
@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{Connection, SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::transport::{TransportError, chain};
@@ -26,13 +26,6 @@ use super::transport::{TransportError, chain};
 const IDLE_LIMIT: Duration = Duration::from_secs(30);
 /// The most unused connections to one instance.
 const IDLE: usize = 1_024;
-
-/// What a connection runs over.
-pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
-
-pub(super) type Stream = Box<dyn Io>;
 
 /// The unused connections, by instance.
 #[derive(Default)]
@@ -45,14 +38,14 @@ struct Unused {
 }
 
 struct Idle {
-    link: Link,
+    link: Box<Link>,
     since: Instant,
 }
 
-/// A connection and the way to send on it.
+/// A connection and the way to send on it: large, so that it is moved in a box.
 struct Link {
     sender: SendRequest<Body>,
-    connection: Connection<TokioIo<Stream>, Body>,
+    connection: Connection<TokioIo<TcpStream>, Body>,
     ended: bool,
 }
 
@@ -61,32 +54,25 @@ impl Pool {
     pub(super) async fn exchange(
         self: &Arc<Self>,
         instance: &Arc<str>,
-        mut request: Request<Body>,
-        connect: impl Future<Output = io::Result<Stream>>,
+        request: &mut Request<Body>,
+        connect: impl AsyncFnOnce() -> io::Result<TcpStream>,
     ) -> Result<Response<Body>, TransportError> {
         while let Some(mut link) = self.take(instance) {
-            match link.send(request).await {
+            match link.send(mem::take(request)).await {
                 Ok(response) => return Ok(self.reply(instance, link, response)),
                 Err(mut error) => match error.take_message() {
                     // The other side closed it while nobody used it.
-                    Some(unsent) => request = unsent,
+                    Some(unsent) => *request = unsent,
                     None => return Err(TransportError::new(chain(error.error()))),
                 },
             }
         }
-        let unsent = |cause| TransportError { cause, unsent: true };
-        let stream = connect.await.map_err(|error| unsent(chain(&error)))?;
-        let shaken = handshake(TokioIo::new(stream)).await;
-        let (sender, connection) = shaken.map_err(|error| unsent(chain(&error)))?;
-        let mut link = Link { sender, connection, ended: false };
-        let response = link
-            .send(request)
-            .await
-            .map_err(|error| TransportError { unsent: error.message().is_some(), cause: chain(error.error()) })?;
+        // In a box, so that not every call carries room for it.
+        let (link, response) = Box::pin(fresh(mem::take(request), connect)).await?;
         Ok(self.reply(instance, link, response))
     }
 
-    fn take(&self, instance: &Arc<str>) -> Option<Link> {
+    fn take(&self, instance: &Arc<str>) -> Option<Box<Link>> {
         let mut unused = self.unused();
         let idle = unused.links.get_mut(instance)?.pop()?;
         if idle.since.elapsed() < IDLE_LIMIT {
@@ -99,7 +85,7 @@ impl Pool {
         None
     }
 
-    fn put(&self, instance: &Arc<str>, link: Link) {
+    fn put(&self, instance: &Arc<str>, link: Box<Link>) {
         let now = Instant::now();
         let idle = Idle { link, since: now };
         let mut unused = self.unused();
@@ -121,7 +107,7 @@ impl Pool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn reply(self: &Arc<Self>, instance: &Arc<str>, link: Link, response: Response<Incoming>) -> Response<Body> {
+    fn reply(self: &Arc<Self>, instance: &Arc<str>, link: Box<Link>, response: Response<Incoming>) -> Response<Body> {
         response.map(|body| {
             let home = Home { pool: Arc::clone(self), instance: Arc::clone(instance), link };
             Body::new(Driven { body, home: Some(home) })
@@ -129,15 +115,41 @@ impl Pool {
     }
 }
 
+/// Sends a request on a new connection.
+async fn fresh(
+    request: Request<Body>,
+    connect: impl AsyncFnOnce() -> io::Result<TcpStream>,
+) -> Result<(Box<Link>, Response<Incoming>), TransportError> {
+    let unsent = |cause| TransportError { cause, unsent: true };
+    let stream = connect().await.map_err(|error| unsent(chain(&error)))?;
+    let shaken = handshake(TokioIo::new(stream)).await;
+    let (sender, connection) = shaken.map_err(|error| unsent(chain(&error)))?;
+    let mut link = Box::new(Link { sender, connection, ended: false });
+    let response = link
+        .send(request)
+        .await
+        .map_err(|error| TransportError { unsent: error.message().is_some(), cause: chain(error.error()) })?;
+    Ok((link, response))
+}
+
 impl Link {
     async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
         let mut reply = pin!(self.sender.try_send_request(request));
         let (connection, ended) = (&mut self.connection, &mut self.ended);
-        std::future::poll_fn(|cx| {
+        let mut drive = |cx: &mut Context<'_>| {
             if !*ended {
                 *ended = Pin::new(&mut *connection).poll(cx).is_ready();
             }
-            reply.as_mut().poll(cx)
+        };
+        std::future::poll_fn(|cx| {
+            drive(cx);
+            // Nobody but the connection makes the reply, and it is asked for right after.
+            let reply = reply.as_mut().poll(&mut nobody());
+            if reply.is_ready() {
+                // Whoever reads the body drives the connection; that it is asked for wakes nobody.
+                drive(&mut nobody());
+            }
+            reply
         })
         .await
     }
@@ -148,23 +160,28 @@ impl Link {
         }
     }
 
-    /// Whether it can take another request.
-    fn is_free(&mut self, cx: &mut Context<'_>) -> bool {
-        self.drive(cx);
-        !self.ended && matches!(self.sender.poll_ready(cx), Poll::Ready(Ok(())))
+    /// Whether it can take another request. Until it has one, nothing that happens to it wakes anybody.
+    fn is_free(&mut self) -> bool {
+        self.drive(&mut nobody());
+        !self.ended && matches!(self.sender.poll_ready(&mut nobody()), Poll::Ready(Ok(())))
     }
+}
+
+/// For what is asked only when something else says that it is time.
+fn nobody() -> Context<'static> {
+    Context::from_waker(Waker::noop())
 }
 
 /// A connection with the place that it goes back to.
 struct Home {
     pool: Arc<Pool>,
     instance: Arc<str>,
-    link: Link,
+    link: Box<Link>,
 }
 
 impl Home {
-    fn give_back(mut self, cx: &mut Context<'_>) {
-        if self.link.is_free(cx) {
+    fn give_back(mut self) {
+        if self.link.is_free() {
             self.pool.put(&self.instance, self.link);
         }
     }
@@ -203,7 +220,7 @@ impl HttpBody for Driven {
             && frame.is_ready()
             && let Some(home) = self.home.take()
         {
-            home.give_back(cx);
+            home.give_back();
         }
         frame
     }
@@ -223,7 +240,7 @@ impl Drop for Driven {
         if self.body.is_end_stream()
             && let Some(home) = mem::take(&mut self.home)
         {
-            home.give_back(&mut Context::from_waker(Waker::noop()));
+            home.give_back();
         }
     }
 }
@@ -235,7 +252,7 @@ mod tests {
 
     use http_body_util::BodyExt;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::net::TcpListener;
 
     use super::*;
 
@@ -267,9 +284,8 @@ mod tests {
     }
 
     async fn exchange(pool: &Arc<Pool>, address: SocketAddr) -> Response<Body> {
-        let request = Request::post("/").body(Body::from("the end")).unwrap();
-        let connect = async { Ok(Box::new(TcpStream::connect(address).await?) as Stream) };
-        pool.exchange(&"a".into(), request, connect).await.unwrap()
+        let mut request = Request::post("/").body(Body::from("the end")).unwrap();
+        pool.exchange(&"a".into(), &mut request, async || TcpStream::connect(address).await).await.unwrap()
     }
 
     async fn length(response: Response<Body>) -> usize {

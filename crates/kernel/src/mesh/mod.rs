@@ -1,6 +1,6 @@
 //! Calls between services, by name. A caller can't tell whether the other is in the same process.
 //!
-//! A call finds an instance ([`crate::discovery`]), goes there by one of two transports, and brings the caller's name, the
+//! A call finds an instance ([`crate::discovery`]), goes there by the transport that it needs, and brings the caller's name, the
 //! trace, the request's id and the deadline along. Failures count towards the instance's circuit breaker; calls that are
 //! safe to repeat are repeated, at most twice and within a budget; one that could not even be sent is always safe. Among the instances whose breaker lets calls pass, the less
 //! busy of two chosen at random is taken (power of two choices), or the same one for each key ([`Target::sticky`]).
@@ -31,9 +31,11 @@ use std::time::Duration;
 
 use http::Method;
 use tokio::task::JoinSet;
+use tracing::Span;
 
 use crate::config::MeshConfig;
-use crate::discovery::Discovery;
+use crate::discovery::{Discovery, Instance};
+use crate::telemetry;
 use crate::time::Clock;
 
 use tls::Identity;
@@ -90,6 +92,11 @@ impl Mesh {
     pub fn to(&self, name: &str) -> Target {
         Target { mesh: self.clone(), service: name.to_owned(), sticky: None, timeout: None }
     }
+
+    /// Whether the service runs in this process.
+    pub fn is_here(&self, service: &str) -> bool {
+        self.0.discovery.instances(service).iter().any(Instance::is_local)
+    }
 }
 
 impl fmt::Debug for Mesh {
@@ -120,6 +127,17 @@ impl Target {
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self
+    }
+
+    /// What a call to it is exported as, where traces are.
+    fn span(&self, method: &Method) -> Span {
+        tracing::info_span!(
+            target: telemetry::TRACED,
+            "call",
+            service = self.mesh.0.service,
+            callee = self.service,
+            %method,
+        )
     }
 
     /// A call by GET.

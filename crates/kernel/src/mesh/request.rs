@@ -6,9 +6,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Status
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::problem::{MEDIA_TYPE, Problem, ProblemDetails};
 
@@ -89,17 +90,13 @@ impl MeshRequest {
 
     /// Makes the call and reads the whole reply. An answer that is no success is an error.
     pub async fn send(self) -> Result<MeshResponse, MeshError> {
-        let span = tracing::info_span!(
-            "call",
-            service = self.target.mesh.0.service,
-            callee = self.target.service,
-            method = %self.method,
-        );
-        self.attempts().instrument(span).await
+        let span = self.target.span(&self.method);
+        let attempts = pin!(self.attempts(&span));
+        attempts.instrument(span.clone()).await
     }
 
-    async fn attempts(self) -> Result<MeshResponse, MeshError> {
-        let mut call = Call::begin(&self.target)?;
+    async fn attempts(&self, span: &Span) -> Result<MeshResponse, MeshError> {
+        let mut call = Call::begin(&self.target, span)?;
         let deadline = Instant::now() + call.given;
         let mut failed = None;
         loop {
@@ -137,10 +134,10 @@ impl MeshRequest {
         deadline: Instant,
     ) -> Result<MeshResponse, MeshError> {
         let started = Instant::now();
-        let request = self.request(call, deadline - started)?;
+        let mut request = self.request(call, deadline - started)?;
         let exchange = async {
             let response =
-                self.target.mesh.0.transport.exchange(&self.target.service, permit.instance(), request).await;
+                self.target.mesh.0.transport.exchange(&self.target.service, permit.instance(), &mut request).await;
             let response = response.map_err(|error| call.transport(permit, error))?;
             let verdict = verdict(&self.path, &response);
             Ok((self.read(call, permit, response).await?, verdict))

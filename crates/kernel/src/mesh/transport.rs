@@ -1,9 +1,11 @@
-//! The two ways to an instance: straight into its router, or over HTTP under mutual TLS.
+//! The ways to an instance: straight into its router, over HTTP under mutual TLS, or in plain HTTP/1.1 to another program on
+//! this machine.
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt::Write;
 use std::io;
+use std::mem;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -23,7 +25,7 @@ use crate::discovery::{Address, BaseUrl, Instance};
 
 use super::connector::{Connector, Protocol};
 use super::headers::{self, CALLER};
-use super::http1::{Pool, Stream};
+use super::http1::Pool;
 use super::tls::Identity;
 use super::{CONNECTION_WINDOW, STREAM_WINDOW};
 
@@ -55,7 +57,7 @@ pub(super) struct Transport {
     name: HeaderValue,
     identity: Option<Arc<Identity>>,
     peers: RwLock<HashMap<String, Arc<Peer>>>,
-    /// Of instances that speak plain HTTP/1.1.
+    /// Of services that are other programs on this machine.
     plain: Arc<Pool>,
     plain_upgrades: Client<HttpConnector, Body>,
 }
@@ -86,17 +88,18 @@ impl Transport {
         self.identity.as_ref()
     }
 
-    /// Sends a request, whose target is a path, to the instance of the service.
+    /// Sends a request, whose target is a path, to the instance of the service. The request is taken from where it is: each
+    /// function that had it for itself would make the future of every call larger.
     pub(super) async fn exchange(
         &self,
         service: &str,
         instance: &Instance,
-        mut request: Request<Body>,
+        request: &mut Request<Body>,
     ) -> Result<Response<Body>, TransportError> {
         match instance.address() {
             Address::Local(router) => {
                 request.extensions_mut().insert(Caller(self.service.to_owned()));
-                let Ok(response) = router.clone().oneshot(request).await;
+                let Ok(response) = router.clone().oneshot(mem::take(request)).await;
                 Ok(response)
             }
             Address::Http(base) if base.scheme == Scheme::HTTP => self.plainly(instance.id(), base, request).await,
@@ -108,32 +111,32 @@ impl Transport {
         &self,
         id: &Arc<str>,
         base: &BaseUrl,
-        mut request: Request<Body>,
+        request: &mut Request<Body>,
     ) -> Result<Response<Body>, TransportError> {
         *request.version_mut() = Version::HTTP_11;
         if headers::upgrade(request.headers()).is_some() {
             *request.uri_mut() =
                 absolute(base, request.uri()).map_err(|error| TransportError::new(error.to_string()))?;
-            let response = self.plain_upgrades.request(request).await.map_err(|error| failed(&error))?;
+            let response = self.plain_upgrades.request(mem::take(request)).await.map_err(|error| failed(&error))?;
             return Ok(response.map(Body::new));
         }
         let host = HeaderValue::from_str(base.authority.as_str());
         request.headers_mut().insert(HOST, host.map_err(|error| TransportError::new(error.to_string()))?);
-        self.plain.exchange(id, request, connect(base)).await
+        self.plain.exchange(id, request, async || connect(base).await).await
     }
 
     async fn over_http(
         &self,
         service: &str,
         base: &BaseUrl,
-        mut request: Request<Body>,
+        request: &mut Request<Body>,
     ) -> Result<Response<Body>, TransportError> {
         let peer = self.peer(service)?;
         *request.uri_mut() = absolute(base, request.uri()).map_err(|error| TransportError::new(error.to_string()))?;
         *request.version_mut() = Version::HTTP_11;
         request.headers_mut().insert(CALLER, self.name.clone());
         let client = if headers::upgrade(request.headers()).is_some() { &peer.http1 } else { &peer.http2 };
-        let response = client.request(request).await.map_err(|error| failed(&error))?;
+        let response = client.request(mem::take(request)).await.map_err(|error| failed(&error))?;
         Ok(response.map(Body::new))
     }
 
@@ -169,13 +172,13 @@ impl Peer {
     }
 }
 
-async fn connect(base: &BaseUrl) -> io::Result<Stream> {
+async fn connect(base: &BaseUrl) -> io::Result<TcpStream> {
     let authority = &base.authority;
     let host = authority.host().trim_matches(['[', ']']);
     let connecting = TcpStream::connect((host, authority.port_u16().unwrap_or(80)));
     let tcp = timeout(CONNECT_LIMIT, connecting).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     tcp.set_nodelay(true)?;
-    Ok(Box::new(tcp))
+    Ok(tcp)
 }
 
 fn failed(error: &legacy::Error) -> TransportError {

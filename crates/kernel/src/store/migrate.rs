@@ -41,8 +41,8 @@ impl Migration {
     }
 }
 
-/// What the kernel itself keeps in every store: replies under an idempotency key, events, and leases.
-const KERNEL: [Migration; 3] = [
+/// What the kernel itself keeps in every store: replies under an idempotency key, events, leases, and who follows its events.
+const KERNEL: [Migration; 4] = [
     Migration::new(
         1,
         "idempotency",
@@ -62,6 +62,7 @@ const KERNEL: [Migration; 3] = [
     ),
     events::SCHEMA,
     leader::SCHEMA,
+    events::SUBSCRIBERS,
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS _migrations (

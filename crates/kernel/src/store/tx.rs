@@ -40,7 +40,7 @@ impl Tx {
         let (text, params) = self.shared.prepare(self.scope, sql, params)?;
         self.start()?;
         let changed = match &mut self.work {
-            Work::Sqlite(unit) => unit.execute(&text, &params)?,
+            Work::Sqlite(unit) => unit.execute(text, params)?,
             Work::Postgres(unit) => unit.execute(&text, &params).await?,
         };
         self.aborted = false;
@@ -115,7 +115,7 @@ impl Query for Tx {
         let (text, params) = self.shared.prepare(self.scope, sql, params)?;
         self.start()?;
         let rows = match &mut self.work {
-            Work::Sqlite(unit) => unit.rows(&text, &params)?,
+            Work::Sqlite(unit) => unit.rows(text, params)?,
             Work::Postgres(unit) => unit.rows(&text, &params).await?,
         };
         self.aborted = false;

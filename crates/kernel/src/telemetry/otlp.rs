@@ -1,7 +1,8 @@
-//! Traces on their way to a collector: OTLP over HTTP, as JSON.
+//! Traces on their way to a collector: OTLP over HTTP, as JSON, with TLS where its address says so.
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -20,6 +22,10 @@ use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfi
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{SdkTracerProvider, SpanData, SpanExporter as Export};
+use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tracing::Subscriber;
 use tracing_subscriber::Layer;
@@ -36,10 +42,19 @@ const PROGRAM: &str = "nexus";
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// The address is no base URL that can be spoken to.
-    #[error(
-        "`{0}` is not the address of a collector: expected http://host:4318; for https put a local collector between"
-    )]
+    #[error("`{0}` is not the address of a collector: expected http://host:4318 or https://host:4318")]
     Address(String),
+    /// Nobody is known who could say that a collector is the one that it says.
+    #[error("no authority for the collector's certificate in {place}: {reason}; name some in telemetry.ca")]
+    Authorities {
+        /// Where they were looked for.
+        place: String,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// TLS can't be spoken.
+    #[error("TLS: {0}")]
+    Tls(#[from] rustls::Error),
     /// The thread that sends could not be started.
     #[error("starting the thread that sends traces: {0}")]
     Thread(#[from] std::io::Error),
@@ -54,15 +69,21 @@ pub(super) struct Exporter {
 }
 
 impl Exporter {
-    pub(super) fn start(url: &str) -> Result<Self, ExportError> {
+    /// `authorities` are a PEM file; where it has no name, the system's are asked.
+    pub(super) fn start(url: &str, authorities: &Path) -> Result<Self, ExportError> {
         let base = url.trim_end_matches('/');
         let address = || ExportError::Address(url.to_owned());
         let uri: Uri = base.parse().map_err(|_| address())?;
-        if uri.scheme_str() != Some("http") || uri.authority().is_none() || uri.query().is_some() {
+        if uri.authority().is_none() || uri.query().is_some() {
             return Err(address());
         }
+        let roots = match uri.scheme_str() {
+            Some("https") => roots(authorities)?,
+            Some("http") => RootCertStore::empty(),
+            _ => return Err(address()),
+        };
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("nexus-traces").enable_all().build()?;
-        let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
+        let client = Client::builder(TokioExecutor::new()).build(connector(roots)?);
         let sender = Sender { client, runtime: runtime.handle().clone() };
         let exporter = ByService {
             endpoint: format!("{base}/v1/traces"),
@@ -98,6 +119,34 @@ impl Drop for Exporter {
             runtime.shutdown_background();
         }
     }
+}
+
+/// Which of the two it speaks is for the collector's address to say; without authorities no certificate is believed.
+fn connector(roots: RootCertStore) -> Result<HttpsConnector<HttpConnector>, rustls::Error> {
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(HttpsConnectorBuilder::new().with_tls_config(config).https_or_http().enable_http1().build())
+}
+
+/// The authorities of a PEM file, or the system's.
+fn roots(file: &Path) -> Result<RootCertStore, ExportError> {
+    let (place, certificates) = if file.as_os_str().is_empty() {
+        ("the system's certificates".to_owned(), Ok(rustls_native_certs::load_native_certs().certs))
+    } else {
+        let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        (file.display().to_string(), read.map_err(|error| error.to_string()))
+    };
+    let wrong = |reason: String| ExportError::Authorities { place, reason };
+    let certificates = match certificates {
+        Ok(certificates) => certificates,
+        Err(reason) => return Err(wrong(reason)),
+    };
+    let mut roots = RootCertStore::empty();
+    // A certificate that can't be used is no reason not to use the others.
+    let (usable, _) = roots.add_parsable_certificates(certificates);
+    if usable == 0 { Err(wrong("there is none".to_owned())) } else { Ok(roots) }
 }
 
 /// One exporter for each service, as OTLP names the service once for a batch and not at each span.
@@ -203,7 +252,7 @@ fn present(span: &mut SpanData) -> String {
 /// The kernel's own HTTP client, on the exporter's own runtime, as the thread that exports has none.
 #[derive(Debug)]
 struct Sender {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     runtime: Handle,
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use futures::StreamExt;
 use nexus_kernel::events::{Carrier, CarrierError, CloudEvent, Hints, LocalCarrier, NatsCarrier};
-use nexus_testkit::{Backend, Testkit, eventually};
+use nexus_testkit::{Backend, NatsServer, Testkit, eventually};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -124,8 +124,7 @@ async fn hints_arrive_over_nats_in_order_and_what_is_too_large_is_left_out() {
     eventually("NATS to answer", async || carrier.ping().await.ok()).await;
     let (source, other) = (format!("test-{}", Uuid::now_v7()), format!("test-{}", Uuid::now_v7()));
     let mut hints = carrier.subscribe(&source).await.unwrap();
-    // The server learns of the subscription before this, as both go over one connection.
-    carrier.ping().await.unwrap();
+    // The server learns of the subscription before the events, as all of it goes over one connection.
     carrier.publish(&other, &[event(&other, 9, "elsewhere")]).await.unwrap();
     let large = "x".repeat(2 << 20);
     let events = [event(&source, 1, "a"), event(&source, 2, &large), event(&source, 3, "c")];
@@ -143,6 +142,18 @@ async fn a_server_that_is_not_there_is_said_so_and_waited_for_by_nobody() {
     let carrier = NatsCarrier::connect(&url).await.unwrap();
     assert!(matches!(carrier.ping().await, Err(CarrierError::Down)));
     assert!(matches!(carrier.publish("test", &[event("test", 1, "a")]).await, Err(CarrierError::Down)));
+}
+
+#[tokio::test]
+async fn asking_whether_the_bus_works_makes_no_stream() {
+    let server = NatsServer::start().await;
+    let carrier = NatsCarrier::connect(&server.url()).await.unwrap();
+    let stranger = async_nats::jetstream::new(async_nats::connect(server.url()).await.unwrap());
+    stranger.delete_stream("nexus-events").await.unwrap();
+    carrier.ping().await.unwrap();
+    assert!(stranger.get_stream("nexus-events").await.is_err());
+    drop(server);
+    eventually("the loss to be noticed", async || carrier.ping().await.err()).await;
 }
 
 #[tokio::test]

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use http::Method;
 use nexus_testkit::{Backend, Testkit, eventually};
 use serde_json::json;
 
 use crate::on_each_database;
 use crate::support::{
-    Fault, Faults, LISTENER, Noted, ONE, OTHER, WRITER, dead_letters, kept_texts, note, post, services, until_kept,
+    Fault, Faults, LISTENER, Noted, ONE, OTHER, WRITER, dead_letters, dead_letters_of, kept_texts, note, post,
+    services, until_kept,
 };
 
 /// Longer than any pause before a retry.
@@ -71,7 +73,7 @@ async fn an_event_that_always_fails_is_a_dead_letter_until_it_is_replayed(backen
     kit.clock.advance(LONG);
     note(&kit, ONE, &[Noted::new("key", "later")]).await;
     until_kept(&kit, &["good", "later"]).await;
-    let path = format!("/internal/dead-letters/{WRITER}/1/replay");
+    let path = format!("/internal/dead-letters/{ONE}/{WRITER}/1/replay");
     assert_eq!(post(&kit, &path, json!({})).await, 204);
     until_kept(&kit, &["good", "later", "bad"]).await;
     assert_eq!(dead_letters(&kit).await, []);
@@ -81,7 +83,45 @@ async fn an_event_that_always_fails_is_a_dead_letter_until_it_is_replayed(backen
 async fn a_dead_letter_that_nobody_has_cannot_be_replayed(backend: Backend) {
     let kit = Testkit::start(backend, services(&Faults::default())).await;
     for path in ["ledger-mgr/1", "nobody/1", "ledger-mgr/x", "ledger-mgr/-1"] {
-        assert_eq!(post(&kit, &format!("/internal/dead-letters/{path}/replay"), json!({})).await, 404, "{path}");
+        let path = format!("/internal/dead-letters/{ONE}/{path}/replay");
+        assert_eq!(post(&kit, &path, json!({})).await, 404, "{path}");
+    }
+    assert_eq!(post(&kit, "/internal/dead-letters/nobody/ledger-mgr/1/replay", json!({})).await, 404);
+}
+
+async fn dead_letters_are_a_tenants_own_and_come_in_pages(backend: Backend) {
+    let faults = Faults::default();
+    let texts = ["1", "2", "3", "4", "5"];
+    for text in texts {
+        faults.set(text, Fault::Refuses);
+    }
+    faults.set("other", Fault::Refuses);
+    let kit = Testkit::start(backend, services(&faults)).await;
+    // Each with a key of its own, so that none waits behind another.
+    note(&kit, ONE, &texts.map(|text| Noted::new(text, text))).await;
+    note(&kit, OTHER, &[Noted::new("key", "other")]).await;
+    let all = eventually("all to be dead letters", async || {
+        kit.clock.advance(LONG);
+        let (one, other) = (dead_letters(&kit).await, dead_letters_of(&kit, OTHER, "").await);
+        (one.len() == texts.len() && other.len() == 1).then_some(one)
+    })
+    .await;
+    assert!(all.iter().all(|letter| letter.tenant == ONE), "{all:?}");
+    let (mut seen, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = dead_letters_of(&kit, ONE, &format!("&limit=2{after}")).await;
+        let Some(last) = page.last() else { break };
+        after = format!("&since={}&source={}&position={}", last.since, last.source, last.position);
+        seen.extend(page);
+    }
+    assert_eq!(seen, all);
+
+    let theirs = format!("/internal/dead-letters/{ONE}/{WRITER}/6/replay");
+    assert_eq!(post(&kit, &theirs, json!({})).await, 404, "another tenant's can not be replayed");
+    for query in ["", "?tenant=x", "?limit=1", &format!("?tenant={ONE}&limit=0"), &format!("?tenant={ONE}&since=x")] {
+        let path = format!("/internal/dead-letters{query}");
+        let reply = kit.request_to(LISTENER, Method::GET, &path).from_service("backend-api").send().await;
+        assert_eq!(reply.status, 400, "{query}");
     }
 }
 
@@ -109,5 +149,6 @@ on_each_database!(
     a_hidden_error_is_tried_again,
     an_event_that_always_fails_is_a_dead_letter_until_it_is_replayed,
     a_dead_letter_that_nobody_has_cannot_be_replayed,
+    dead_letters_are_a_tenants_own_and_come_in_pages,
     a_rewind_brings_a_parked_event_once,
 );

@@ -10,6 +10,7 @@ mod failures;
 mod instances;
 mod observing;
 mod support;
+mod trimming;
 
 /// Declares each test on both databases.
 macro_rules! on_each_database {

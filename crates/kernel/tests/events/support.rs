@@ -169,7 +169,12 @@ pub(crate) async fn log(kit: &Testkit) -> Vec<CloudEvent> {
 }
 
 pub(crate) async fn dead_letters(kit: &Testkit) -> Vec<DeadLetter> {
-    read::<DeadLetters>(kit, LISTENER, "/internal/dead-letters").await.items
+    dead_letters_of(kit, ONE, "").await
+}
+
+/// A tenant's, with more of a query.
+pub(crate) async fn dead_letters_of(kit: &Testkit, tenant: TenantId, query: &str) -> Vec<DeadLetter> {
+    read::<DeadLetters>(kit, LISTENER, &format!("/internal/dead-letters?tenant={tenant}{query}")).await.items
 }
 
 async fn read<T: DeserializeOwned>(kit: &Testkit, service: &str, path: &str) -> T {

@@ -26,13 +26,25 @@ impl Checker {
         Self { writer: open(WRITER), listener: open(LISTENER), cursor: 0 }
     }
 
-    /// At any moment: a cursor only grows, and not beyond the log.
+    /// At any moment: a cursor only grows, and not beyond the log; and what is not applied is not deleted.
     pub(crate) fn look(&mut self) {
         let cursor = number(&self.listener, "SELECT COALESCE(MAX(position), 0) FROM _cursors");
         let head = number(&self.writer, "SELECT COALESCE(MAX(position), 0) FROM _outbox");
         assert!(cursor <= head, "the cursor is {cursor}, beyond the log's end {head}");
         assert!(cursor >= self.cursor, "the cursor went back from {} to {cursor}", self.cursor);
         self.cursor = cursor;
+        let trimmed = self.trimmed();
+        assert!(trimmed <= cursor, "events up to {trimmed} were deleted, and the cursor is {cursor}");
+    }
+
+    /// The last event that was deleted from the log.
+    fn trimmed(&self) -> i64 {
+        number(&self.writer, "SELECT COALESCE(MAX(position), 0) FROM trimmed")
+    }
+
+    /// Whether the publisher knows who listens: what it deletes before that, nobody was promised.
+    pub(crate) fn is_known(&self) -> bool {
+        number(&self.writer, "SELECT COUNT(*) FROM _subscribers") > 0
     }
 
     /// Whether everything has arrived.
@@ -50,9 +62,12 @@ impl Checker {
 
     /// In the end; what happened, as a text that is the same for the same story.
     pub(crate) fn settle(&self, acknowledged: &[Noted]) -> String {
-        let log = rows(&self.writer, "SELECT key, data ->> 'text' FROM _outbox ORDER BY position");
+        let positions = "SELECT position FROM trimmed UNION ALL SELECT position FROM _outbox ORDER BY position";
+        let log = "SELECT key, text FROM (SELECT position, key, text FROM trimmed
+                       UNION ALL SELECT position, key, data ->> 'text' FROM _outbox) ORDER BY position";
+        let log = rows(&self.writer, log);
         let head = number(&self.writer, "SELECT COALESCE(MAX(position), 0) FROM _outbox");
-        assert_eq!(i64::try_from(log.len()).unwrap(), head, "the log has a gap");
+        assert_eq!(numbers(&self.writer, positions), (1..=head).collect::<Vec<_>>(), "the log has a gap");
         let written: BTreeSet<_> = log.iter().map(|(_, text)| text).collect();
         for event in acknowledged {
             assert!(written.contains(&event.text), "{} was acknowledged and is not in the log", event.text);
@@ -70,19 +85,22 @@ impl Checker {
         let wanted: Vec<_> = (1..=i64::try_from(acts.len()).unwrap()).collect();
         assert_eq!(acts, wanted, "two leaders acted at once");
         let token = number(&self.listener, "SELECT COALESCE(MAX(token), 0) FROM _leases");
-        format!("{kept:?} {dead:?} acts {} token {token}", acts.len())
+        format!("{kept:?} {dead:?} acts {} token {token} trimmed {}", acts.len(), self.trimmed())
     }
 
-    /// How many events the log has.
+    /// What one life of an observer saw: every event from its first, in order, but for those that were deleted while it stood
+    /// still.
+    pub(crate) fn check_sight(&self, seen: &[u64]) {
+        let trimmed = u64::try_from(self.trimmed()).unwrap();
+        for pair in seen.windows(2) {
+            let gone = pair[0] < pair[1] && pair[1] <= trimmed + 1;
+            assert!(pair[1] == pair[0] + 1 || gone, "an observer saw {seen:?}, and {trimmed} were deleted");
+        }
+    }
+
+    /// The number of the log's last event.
     pub(crate) fn head(&self) -> u64 {
         u64::try_from(number(&self.writer, "SELECT COALESCE(MAX(position), 0) FROM _outbox")).unwrap()
-    }
-}
-
-/// What one life of an observer saw: every event from its first, in order.
-pub(crate) fn check_sight(seen: &[u64]) {
-    for pair in seen.windows(2) {
-        assert_eq!(pair[1], pair[0] + 1, "an observer saw {seen:?}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nexus_kernel::cache::Cache;
-use nexus_kernel::config::Config;
+use nexus_kernel::config::{Config, EventsConfig};
 use nexus_kernel::discovery::InProcess;
 use nexus_kernel::runtime::{Cloud, Environment};
 use nexus_kernel::simulation::{Simulation, StoreFaults};
@@ -93,5 +93,7 @@ impl World {
 }
 
 fn config(folder: &Path) -> Config {
-    Config { data: folder.to_owned(), ..Config::default() }
+    let mut config = Config { data: folder.to_owned(), ..Config::default() };
+    config.events.keep_days = EventsConfig::LEAST_DAYS;
+    config
 }

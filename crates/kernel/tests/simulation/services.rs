@@ -23,6 +23,16 @@ static SCHEMA: [Migration; 1] = [Migration::new(
      CREATE TABLE acts (number BIGINT NOT NULL);",
 )];
 
+/// Keeps what is deleted from the log, so that it can be checked who had applied it.
+static TRIMMED: [Migration; 1] = [Migration::new(
+    1,
+    "trimmed",
+    "CREATE TABLE trimmed (position BIGINT NOT NULL, key TEXT NOT NULL, text TEXT NOT NULL);
+     CREATE TRIGGER trimming AFTER DELETE ON _outbox BEGIN
+         INSERT INTO trimmed (position, key, text) VALUES (old.position, old.key, old.data ->> 'text');
+     END;",
+)];
+
 /// The one event.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Noted {
@@ -69,7 +79,7 @@ impl Sight {
 }
 
 pub(crate) fn writer() -> Service {
-    Service::new(WRITER)
+    Service::new(WRITER).migrations(&TRIMMED)
 }
 
 pub(crate) fn listener(temper: Temper, sight: Sight) -> Service {

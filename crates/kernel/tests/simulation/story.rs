@@ -8,7 +8,7 @@ use nexus_kernel::Timestamp;
 use nexus_kernel::simulation::{Simulation, StoreFaults};
 use tokio_util::sync::CancellationToken;
 
-use crate::checker::{Checker, check_sight};
+use crate::checker::Checker;
 use crate::network::{Answering, Bus};
 use crate::process::{Part, Process, World};
 use crate::services::{Noted, write};
@@ -19,6 +19,8 @@ const STEP: Duration = Duration::from_millis(100);
 const TROUBLE: u64 = 200;
 /// How many steps of calm at most: longer than the longest pause of a parked event.
 const PATIENCE: u64 = 6_000;
+/// How far a clock is set ahead at most: beyond the age at which events are deleted.
+const LONGEST_JUMP: Duration = Duration::from_hours(72);
 const START: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 const PLACES: [Part; 4] = [Part::Writes, Part::Writes, Part::Listens, Part::Listens];
 
@@ -55,17 +57,22 @@ pub(crate) fn tell(seed: u64) {
 
 /// Tells it and says what happened.
 pub(crate) fn once(seed: u64) -> String {
-    run(seed, false)
+    run(seed, StoreFaults::default())
 }
 
 /// Tells it of a world whose leaders do not look at their lease when they commit.
 pub(crate) fn unfenced(seed: u64) -> String {
-    run(seed, true)
+    run(seed, StoreFaults { unfenced: true, ..StoreFaults::default() })
 }
 
-fn run(seed: u64, unfenced: bool) -> String {
+/// Tells it of a world whose publishers do not ask who has yet to apply their events.
+pub(crate) fn hasty(seed: u64) -> String {
+    run(seed, StoreFaults { hasty: true, ..StoreFaults::default() })
+}
+
+fn run(seed: u64, mistakes: StoreFaults) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    runtime.block_on(Story::new(seed, unfenced).run())
+    runtime.block_on(Story::new(seed, mistakes).run())
 }
 
 /// In memory where that is to be had: what the disk does is no part of these stories.
@@ -75,15 +82,15 @@ fn folder() -> tempfile::TempDir {
 }
 
 impl Story {
-    fn new(seed: u64, unfenced: bool) -> Self {
+    fn new(seed: u64, mistakes: StoreFaults) -> Self {
         let chance = Simulation::new(seed);
         let happy = chance.happens(0.1);
         let faults = StoreFaults {
             slow: if happy { 0.0 } else { chance.chance() * 0.3 },
             refused: if happy { 0.0 } else { chance.chance() * 0.05 },
             unheard: if happy { 0.0 } else { chance.chance() * 0.05 },
-            reckless: unfenced || chance.happens(0.5),
-            unfenced,
+            reckless: mistakes.unfenced || chance.happens(0.5),
+            ..mistakes
         };
         let failing = if chance.happens(0.5) { chance.chance() * 0.3 } else { 0.0 };
         let world = World {
@@ -103,8 +110,19 @@ impl Story {
     async fn run(mut self) -> String {
         self.prepare().await;
         let mut checker = Checker::new(self.world.folder.path());
+        for _ in 0..PATIENCE {
+            if checker.is_known() {
+                break;
+            }
+            for process in self.places.iter().filter_map(|place| place.process.as_ref()) {
+                // One that halted by itself would stand still until the trouble begins.
+                process.simulation.go_on();
+            }
+            self.step().await;
+        }
+        assert!(checker.is_known(), "the listeners did not say that they are there");
         for _ in 0..TROUBLE {
-            self.trouble().await;
+            self.trouble(&checker).await;
             self.step().await;
             checker.look();
         }
@@ -121,7 +139,7 @@ impl Story {
         let told = checker.settle(&self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner));
         for place in self.places.iter().filter(|place| place.part == Part::Listens) {
             let seen = place.process.as_ref().unwrap().sight.all();
-            check_sight(&seen);
+            checker.check_sight(&seen);
             assert!(seen.last().is_none_or(|last| *last == head), "an observer saw {seen:?} of {head}");
         }
         for process in self.places.iter_mut().filter_map(|place| place.process.take()) {
@@ -171,7 +189,7 @@ impl Story {
     }
 
     /// What befalls the world in one step.
-    async fn trouble(&mut self) {
+    async fn trouble(&mut self, checker: &Checker) {
         if self.chance.happens(0.02) {
             let down = self.chance.happens(0.5);
             self.world.bus.set_down(down);
@@ -201,10 +219,11 @@ impl Story {
                     tracing::info!(number, "killed");
                     (place.halted, place.wait) = (false, some_steps / 2);
                     let process = place.process.take().unwrap();
-                    check_sight(&self.world.kill(process).all());
+                    checker.check_sight(&self.world.kill(process).all());
                 }
                 0.005..0.01 => process.simulation.halt(),
-                0.01..0.02 => process.clock.set(START.plus(Duration::from_hours(2).mul_f64(self.chance.chance()))),
+                0.01..0.02 => process.clock.set(START.plus(LONGEST_JUMP.mul_f64(self.chance.chance()))),
+                0.02..0.06 if place.part == Part::Writes => process.context.wake("trim-events"),
                 _ => {}
             }
         }

@@ -14,7 +14,6 @@ use nexus_kernel::telemetry;
 use super::serve::{ACCOUNTS, Stop, invitation, show};
 use crate::api::Api;
 use crate::cli::Settings;
-use crate::sign_in::local_url;
 use crate::supervisor::{Beginning, Instances, Supervision};
 
 /// How often is looked whether the process that made the set-up link is still there.
@@ -49,7 +48,7 @@ async fn greet(beginning: Beginning, demo: bool) -> anyhow::Result<()> {
     super::print(&format!("Nexus COS is running at {}\n", config.public_url))?;
     let token = UserAuth::new(&mesh).setup_link().await.context("asking for the set-up link")?.token;
     match token {
-        Some(token) if demo && was_empty => show(&config, Api::at(&local_url(address))?, &token).await,
+        Some(token) if demo && was_empty => show(&config, Api::own(&config, address)?, &token).await,
         Some(token) => invite(&config, &mesh, &instances, token).await,
         None if demo => super::print(super::serve::NO_DEMO).map(drop),
         None => Ok(()),

@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Import { from } => import::run(&loaded.config, &from),
         Command::Openapi => serve::openapi(),
         Command::Manifests { target, deploy } => manifests::run(target, &deploy),
-        Command::Token { url, email } => token::run(&loaded.config, url.as_deref(), &email),
+        Command::Token { url, ca, email } => token::run(&loaded.config, url.as_deref(), ca.as_deref(), &email),
         Command::NewService { name } => new_service::run(&name, Path::new(".")),
         Command::BreachedPasswords { from, to, seen_at_least } => breached_passwords::run(&from, &to, seen_at_least),
         Command::Completions { shell } => {

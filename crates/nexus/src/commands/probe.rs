@@ -8,16 +8,18 @@ use http::{Method, StatusCode};
 use nexus_kernel::config::Config;
 
 use crate::api::Api;
-use crate::sign_in::local_url;
+use crate::sign_in::near;
 
 /// How long it may take to say so.
 const LIMIT: Duration = Duration::from_secs(5);
 
 pub(super) fn run(config: &Config, live: bool) -> anyhow::Result<ExitCode> {
-    let address = config.telemetry.listen.unwrap_or(config.listen);
+    let (address, api) = match config.telemetry.listen {
+        Some(address) => (address, Api::at(&format!("http://{}", near(address)), None)?),
+        None => (config.listen, Api::own(config, config.listen)?),
+    };
     let path = if live { "/health/live" } else { "/health/ready" };
     super::runtime()?.block_on(async {
-        let api = Api::at(&local_url(address))?;
         let asked = tokio::time::timeout(LIMIT, api.call(Method::GET, path).exchange());
         let reply = asked.await.with_context(|| format!("{address} did not answer within {} s", LIMIT.as_secs()))??;
         if reply.status != StatusCode::OK {

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::compose::{self, GATEWAY};
 use crate::folder::DataFolder;
-use crate::watch::Watch;
+use crate::watch::{Here, Watch};
 
 use super::serve::{ACCOUNTS, ANSWER, Stop, invitation, listen, setup_link};
 
@@ -64,12 +64,14 @@ async fn serve(mut config: Config, services: Vec<Service>, alone: bool) -> anyho
         let metrics = names.iter().filter_map(|name| cloud.context_of(name)).map(|context| context.metrics.clone());
         supervisor.watch(metrics.collect());
     }
-    let _watch = Watch::open(environment.config.telemetry.listen.filter(|_| !supervised), &cloud, &names).await?;
+    // The supervisor speaks for all of its processes.
+    let watched_at = environment.config.telemetry.listen.filter(|_| !supervised);
+    let _watch = Watch::open(watched_at, Here::new(&cloud, &names)).await?;
 
     let closing = CancellationToken::new();
     let mut servers = JoinSet::new();
-    if let (Some(listener), Some(gateway)) = (front, cloud.context_of(GATEWAY)) {
-        let listening = backend_api::Listening::open(listener, gateway)?;
+    if let (Some(listeners), Some(gateway)) = (front, cloud.context_of(GATEWAY)) {
+        let listening = backend_api::Listening::open(listeners, gateway)?;
         servers.spawn(backend_api::serve(listening, closing.clone()));
     }
     let (addresses, announce) = match others {

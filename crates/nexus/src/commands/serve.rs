@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use backend_api::Listeners;
 use http::Method;
 use nexus_contracts::user_auth::UserAuth;
 use nexus_kernel::config::{Config, Secret};
@@ -18,9 +19,8 @@ use crate::api::Api;
 use crate::compose::{self, GATEWAY};
 use crate::demo::Demo;
 use crate::folder::DataFolder;
-use crate::sign_in::local_url;
 use crate::supervisor::handover;
-use crate::watch::Watch;
+use crate::watch::{Here, Watch};
 
 pub(super) const ACCOUNTS: &str = "user-auth";
 /// How long a service may take to answer once it was started.
@@ -56,14 +56,14 @@ pub(super) fn openapi() -> anyhow::Result<ExitCode> {
 async fn serve(mut config: Config, services: Vec<Service>, demo: bool) -> anyhow::Result<ExitCode> {
     let folder = DataFolder::take(&config.data)?;
     let mut stop = Stop::listen()?;
-    let (listener, address) = listen(&mut config).await?;
-    let api = Api::at(&local_url(address))?;
+    let (listeners, address) = listen(&mut config).await?;
+    let api = Api::own(&config, address)?;
     let environment = compose::environment(config).await?;
     let names: Vec<_> = services.iter().map(Service::name).collect();
     let cloud = Cloud::start(&environment, services).await?;
-    let _watch = Watch::open(environment.config.telemetry.listen, &cloud, &names).await?;
+    let _watch = Watch::open(environment.config.telemetry.listen, Here::new(&cloud, &names)).await?;
     let gateway = cloud.context_of(GATEWAY).context("the gateway is among the services")?;
-    let listening = backend_api::Listening::open(listener, gateway)?;
+    let listening = backend_api::Listening::open(listeners, gateway)?;
     let closing = CancellationToken::new();
     let server = tokio::spawn(backend_api::serve(listening, closing.clone()));
 
@@ -97,18 +97,19 @@ async fn serve(mut config: Config, services: Vec<Service>, demo: bool) -> anyhow
     outcome.map(|()| ExitCode::SUCCESS)
 }
 
-/// Opens the gateway's port.
-pub(super) async fn listen(config: &mut Config) -> anyhow::Result<(TcpListener, SocketAddr)> {
-    let listener = match handover::inherited().context("the listener that was handed down")? {
-        Some(listener) => listener,
+/// The gateway's ports: those that were handed down, or a new one.
+pub(super) async fn listen(config: &mut Config) -> anyhow::Result<(Listeners, SocketAddr)> {
+    let listeners = match handover::inherited().context("the listeners that were handed down")? {
+        Some(listeners) => listeners,
         None => TcpListener::bind(config.listen)
             .await
-            .with_context(|| format!("listening on {}; choose another address with --listen", config.listen))?,
+            .with_context(|| format!("listening on {}; choose another address with --listen", config.listen))?
+            .into(),
     };
-    let address = listener.local_addr().context("the address that was given")?;
+    let address = listeners.public.local_addr().context("the address that was given")?;
     // With port 0 the system chooses one, and links must name it.
     config.public_url = config.public_url.replace(&format!("://{}", config.listen), &format!("://{address}"));
-    Ok((listener, address))
+    Ok((listeners, address))
 }
 
 /// Says that the system is there, once each part of it answers and the port does, and how to make the first account.
@@ -118,10 +119,7 @@ async fn announce(cloud: &Cloud, config: &Config, api: &Api, setup_token: Option
         let call = context.mesh.to(name).timeout(ANSWER).get("/health/live").send();
         call.await.with_context(|| format!("{name} was started and does not answer"))?;
     }
-    // Under TLS it shows a certificate for its public name alone; that it listens must be enough.
-    if config.gateway.tls.certificate.as_os_str().is_empty() {
-        api.call(Method::GET, "/health/live").send().await.context("the gateway was started and does not answer")?;
-    }
+    api.call(Method::GET, "/health/live").send().await.context("the gateway was started and does not answer")?;
     let mut text = format!("Nexus COS is running at {}\n", config.public_url);
     if let Some(token) = setup_token {
         text.push_str(&invitation(config, token));

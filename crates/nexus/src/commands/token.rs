@@ -1,6 +1,7 @@
 //! `nexus token`: signs in at a running system and prints an access token, for scripts.
 
 use std::io::{BufRead, IsTerminal};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -12,16 +13,19 @@ use crate::sign_in::sign_in;
 /// Holds the password where nothing can be typed or piped.
 const VARIABLE: &str = "NEXUS_PASSWORD";
 
-pub(super) fn run(config: &Config, url: Option<&str>, email: &str) -> anyhow::Result<ExitCode> {
-    let api = Api::at(&url.map_or_else(|| local(config), str::to_owned))?;
+pub(super) fn run(
+    config: &Config,
+    url: Option<&str>,
+    authorities: Option<&Path>,
+    email: &str,
+) -> anyhow::Result<ExitCode> {
+    let api = match url {
+        Some(url) => Api::at(url, authorities)?,
+        None => Api::own(config, config.listen)?,
+    };
     let password = password()?;
     let token = super::runtime()?.block_on(sign_in(&api, email, &password))?;
     super::print(&format!("{}\n", token.expose()))
-}
-
-/// Where this configuration's own gateway listens.
-fn local(config: &Config) -> String {
-    crate::sign_in::local_url(config.listen)
 }
 
 fn password() -> anyhow::Result<Secret> {

@@ -30,8 +30,8 @@ pub(crate) struct Launcher {
     pub(crate) variables: Vec<(&'static str, OsString)>,
     /// The folder in which processes sign in.
     pub(crate) run: PathBuf,
-    /// The gateway's port.
-    pub(crate) listener: TcpListener,
+    /// The gateway's ports.
+    pub(crate) listeners: Vec<TcpListener>,
 }
 
 impl Launcher {
@@ -53,7 +53,7 @@ impl Launcher {
         // We are not systemd's only process, but the only one that speaks to it.
         command.env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_USEC").env_remove("WATCHDOG_PID");
         if place.service == GATEWAY {
-            handover::give(&mut command, &self.listener)?;
+            handover::give(&mut command, &self.listeners)?;
         }
         let child = command.spawn()?;
         let pid = child.id().ok_or_else(|| std::io::Error::other("it ended at once"))?;

@@ -3,8 +3,8 @@
 //! What should be done is decided by functions of values alone: [`fleet`] says which processes are started, stopped and looked
 //! for, [`backoff`] when one that died is tried again, [`scaling`] how many a service needs, [`plan`] how many it may have. The
 //! [`engine`] tells them what happens and does what they say. Around it are the edges: [`launch`] has the processes,
-//! [`server`] and [`client`] the two sides of the socket, [`logs`] what processes say, [`usage`] what they use, and
-//! [`leftovers`] those of a supervisor that was killed.
+//! [`server`] and [`client`] the two sides of the socket, [`logs`] what processes say, [`usage`] what they use, [`watched`] what a
+//! watcher of the machine hears of them, and [`leftovers`] those of a supervisor that was killed.
 
 mod backoff;
 pub(crate) mod client;
@@ -25,6 +25,7 @@ mod start;
 mod systemd;
 mod table;
 mod usage;
+mod watched;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -22,9 +22,11 @@ use super::logs::Logs;
 use super::plan::Plan;
 use super::table::Instances;
 use super::usage::Meter;
+use super::watched::Processes;
 use super::{Input, client, leftovers, run_folder, server, socket};
 use crate::compose::{self, GATEWAY};
 use crate::folder::{self, DataFolder};
+use crate::watch::Watch;
 
 /// How many messages wait for the engine.
 const WAITING: usize = 1_024;
@@ -62,6 +64,7 @@ pub(crate) struct Started {
     listener: UnixListener,
     inputs: mpsc::Sender<Input>,
     table: watch::Receiver<Arc<str>>,
+    _watch: Watch,
     /// The data folder is ours as long as these are open.
     _folder: DataFolder,
     _lock: File,
@@ -87,7 +90,7 @@ impl Supervision {
         let data = DataFolder::share(&config, &compose::names())?;
         let variables = variables(&mut config, &clock);
         let listener = open(&socket(&config.data))?;
-        let (public, address) = public(&mut config).await?;
+        let (listeners, address) = public(&mut config).await?;
         // Whatever a reload reads: the folder and the port are those that are held here.
         arguments.extend([OsString::from("--data"), config.data.clone().into()]);
         arguments.extend([OsString::from("--listen"), address.to_string().into()]);
@@ -96,16 +99,19 @@ impl Supervision {
             arguments,
             variables,
             run,
-            listener: public,
+            listeners,
         };
         let identity = Identity::configured(GATEWAY, &config.mesh, clock.clone())?.map(Arc::new);
         let instances = Arc::new(Instances::default());
+        let watched = Processes::new(&instances, identity.as_ref(), &config.mesh, &clock);
+        let watch = Watch::open(config.telemetry.listen, watched).await?;
         let mesh = Mesh::new(GATEWAY, Arc::clone(&instances) as _, identity, &config.mesh, clock.clone());
         let logs = Logs::open(&config.data, clock).context("making the folder of the logs")?;
         let (sender, inputs) = mpsc::channel(WAITING);
         let (table, known) = watch::channel(Arc::from(""));
         let (said, ready) = oneshot::channel();
-        let reread = Box::new(move || Plan::of(&reread()?, &compose::names()));
+        let redirect_from = config.gateway.tls.redirect_from;
+        let reread = Box::new(move || planned_anew(&reread()?, redirect_from));
         let here = Arc::clone(&instances);
         let parts = Parts {
             plan,
@@ -126,6 +132,7 @@ impl Supervision {
             listener,
             inputs: sender,
             table: known,
+            _watch: watch,
             _folder: data,
             _lock: lock,
         })
@@ -139,7 +146,7 @@ impl Started {
         stop: impl AsyncFnMut(),
         greet: impl AsyncFnOnce(Beginning) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        let Self { beginning, engine, listener, inputs, table, _folder, _lock } = self;
+        let Self { beginning, engine, listener, inputs, table, _watch, _folder, _lock } = self;
         let path = socket(&beginning.config.data);
         let end = CancellationToken::new();
         let server = tokio::spawn(server::serve(listener, inputs, table, end.clone()));
@@ -160,6 +167,14 @@ impl Started {
         let _ = std::fs::remove_file(path);
         Ok(())
     }
+}
+
+/// The plan of a configuration that was read again.
+fn planned_anew(config: &Config, redirect_from: Option<SocketAddr>) -> anyhow::Result<Plan> {
+    if config.gateway.tls.redirect_from != redirect_from {
+        bail!("gateway.tls.redirect_from changes with a restart of the whole system only");
+    }
+    Plan::of(config, &compose::names())
 }
 
 /// One supervisor a data folder.
@@ -191,14 +206,17 @@ fn open(path: &PathBuf) -> anyhow::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn public(config: &mut Config) -> anyhow::Result<(std::net::TcpListener, SocketAddr)> {
+/// Opens the gateway's ports.
+async fn public(config: &mut Config) -> anyhow::Result<(Vec<std::net::TcpListener>, SocketAddr)> {
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("listening on {}; choose another address with --listen", config.listen))?;
     let address = listener.local_addr().context("the address that was given")?;
     // With port 0 the system chooses one, and links must name it.
-    config.public_url = config.public_url.replace(&format!("http://{}", config.listen), &format!("http://{address}"));
-    Ok((listener.into_std().context("the gateway's port")?, address))
+    config.public_url = config.public_url.replace(&format!("://{}", config.listen), &format!("://{address}"));
+    let all = std::iter::once(listener).chain(backend_api::plain_listener(config)?);
+    let all = all.map(TcpListener::into_std).collect::<std::io::Result<_>>().context("the gateway's ports")?;
+    Ok((all, address))
 }
 
 /// What is set for each process.

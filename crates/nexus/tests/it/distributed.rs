@@ -1,8 +1,11 @@
 //! Every service as a process of its own, found by NATS, with state in PostgreSQL and caches in Redis.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use nexus_kernel::Clock;
 use nexus_kernel::config::{Config, MeshConfig};
 use nexus_kernel::discovery::{Discovery, NatsDiscovery};
@@ -11,7 +14,7 @@ use nexus_testkit::{Database, NatsServer, eventually};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::program::{Running, nexus, nexus_with, stderr, stdout};
+use crate::program::{Door, Running, free_port, nexus, nexus_with, stderr, stdout};
 
 const SECRET: &str = "a secret that all processes of this test share";
 const EMAIL: &str = "ada@example.com";
@@ -152,18 +155,23 @@ async fn everything_about_the_system_is_told(gateway: &Running, token: &str, ser
     for path in ["/api/auth/login", "/api/users/me", "/api/content", "/api/system/services"] {
         assert!(document["paths"][path].is_object(), "{path} is documented");
     }
-    assert!(gateway.metric("session-mgr", "/health/ready") > 0);
+    assert_eq!(gateway.metric("session-mgr", "/health/ready"), 0, "each process tells its own figures");
     assert_eq!(gateway.request("GET", "/internal/stats", None, None).0, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_is_not_ready_before_those_that_it_needs_are_there_wherever_they_are() {
+async fn a_service_says_whether_those_that_it_needs_are_there_and_is_ready_all_the_same() {
     let installation = Installation::new().await;
     let mut gateway = installation.run(&["backend-api"]).remove(0);
     let user_auth = installation.run(&["user-auth"]);
     let token = gateway.setup_token();
     assert!(!token.is_empty(), "the link is told once accounts can be made");
-    let report = installation.run(&["key-service", "session-mgr", "token-mgr", "auth-service"]);
+    let others = installation.run(&["key-service", "session-mgr", "token-mgr"]);
+    let watched = free_port();
+    let watch = ("NEXUS_TELEMETRY__LISTEN", watched.clone());
+    let variables = [installation.variables(), vec![watch]].concat();
+    let mut auth_service = Running::begin(installation.folder.path(), &["run", "auth-service"], &variables);
+    auth_service.wait_for_start(READY);
     let token = {
         let owner = json!({
             "token": token, "organisation": "Engines", "name": "Ada", "email": EMAIL, "password": PASSWORD,
@@ -183,7 +191,12 @@ async fn a_service_is_not_ready_before_those_that_it_needs_are_there_wherever_th
     eventually("auth-service to find user-auth", async || check("auth-service", "user-auth").filter(|ok| *ok)).await;
     drop(user_auth);
     eventually("auth-service to miss it", async || check("auth-service", "user-auth").filter(|ok| !ok)).await;
-    drop(report);
+    let (status, told) = Door::at(&watched).request("GET", "/health/ready", None, None);
+    let health = &told["auth-service"];
+    assert_eq!((status, &health["status"]), (200, &"up".into()), "it stays in rotation: {told}");
+    let missed: Vec<_> = health["checks"].as_array().unwrap().iter().filter(|check| check["ok"] == false).collect();
+    assert_eq!((missed.len(), &missed[0]["name"], &missed[0]["required"]), (1, &"user-auth".into(), &false.into()));
+    drop((others, auth_service));
 }
 
 #[tokio::test]
@@ -214,4 +227,28 @@ async fn one_folder_serves_processes_of_different_services_and_no_service_twice(
     let one = nexus_with(folder, &["run", "user-auth"], &pairs, "");
     assert!(one.status.code() == Some(1) && stderr(&one).contains("runs all services"), "{}", stderr(&one));
     assert_eq!(whole.stop().code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_killed_is_out_of_everybodys_rotation_within_two_seconds() {
+    let installation = Installation::new().await;
+    let mut processes = VecDeque::from(installation.run(&[["session-mgr"; 4], ["token-mgr"; 4]].concat()));
+    let watchers = join_all(std::iter::repeat_with(|| installation.discovery()).take(4)).await;
+    let all_see = async |service: &str, count: usize| {
+        let what = format!("{count} instances of {service} to be what everybody sees");
+        let seen = || watchers.iter().all(|watcher| watcher.instances(service).len() == count);
+        eventually(&what, async || seen().then_some(())).await;
+    };
+    for service in ["session-mgr", "token-mgr"] {
+        all_see(service, 4).await;
+    }
+    for left in [3, 2, 1] {
+        for (service, process) in [("session-mgr", processes.pop_front()), ("token-mgr", processes.pop_back())] {
+            let killed = Instant::now();
+            process.unwrap().kill();
+            all_see(service, left).await;
+            let took = killed.elapsed();
+            assert!(took < Duration::from_secs(2), "{service} with {left} left: {took:?}");
+        }
+    }
 }

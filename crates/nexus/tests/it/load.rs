@@ -20,15 +20,17 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// So many clients that send this request to this address until the end, each with pauses of its own.
-    pub(crate) fn start(address: &str, path: &str, token: Option<&str>, clients: u64) -> Self {
+    /// So many clients that send this request to this address until the end, each with pauses of its own, and that expect
+    /// this status.
+    pub(crate) fn start(address: &str, path: &str, token: Option<&str>, expected: u16, clients: u64) -> Self {
         let bearer = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
         let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\n{bearer}\r\n");
         let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let client = |number| {
             let (address, request) = (address.to_owned(), request.clone());
             let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
-            std::thread::spawn(move || run(&address, &request, Duration::from_millis(number % 4), &stop, &answered))
+            let asking = Asking { address, request, expected, pause: Duration::from_millis(20 + number % 4) };
+            std::thread::spawn(move || asking.run(&stop, &answered))
         };
         let clients = (0..clients).map(client).collect();
         Self { stop, answered, clients }
@@ -40,30 +42,40 @@ impl Load {
         eventually(what, async || (self.answered.load(Ordering::Relaxed) > before + 100).then_some(())).await;
     }
 
-    /// Ends it; everything but a reply with status 200 to each request.
+    /// Ends it; everything but a reply with the expected status to each request.
     pub(crate) fn end(self) -> Vec<String> {
         self.stop.store(true, Ordering::Relaxed);
         self.clients.into_iter().flat_map(|client| client.join().expect("a client does not panic")).collect()
     }
 }
 
-fn run(address: &str, request: &str, pause: Duration, stop: &AtomicBool, answered: &AtomicUsize) -> Vec<String> {
-    let mut failed = Vec::new();
-    let mut connection = None;
-    while !stop.load(Ordering::Relaxed) {
-        match exchange(&mut connection, address, request) {
-            Ok(200) => {
-                answered.fetch_add(1, Ordering::Relaxed);
+/// What a client does.
+struct Asking {
+    address: String,
+    request: String,
+    expected: u16,
+    pause: Duration,
+}
+
+impl Asking {
+    fn run(&self, stop: &AtomicBool, answered: &AtomicUsize) -> Vec<String> {
+        let mut failed = Vec::new();
+        let mut connection = None;
+        while !stop.load(Ordering::Relaxed) {
+            match exchange(&mut connection, &self.address, &self.request) {
+                Ok(status) if status == self.expected => {
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok(status) => failed.push(format!("status {status}")),
+                Err(error) => {
+                    failed.push(error.to_string());
+                    connection = None;
+                }
             }
-            Ok(status) => failed.push(format!("status {status}")),
-            Err(error) => {
-                failed.push(error.to_string());
-                connection = None;
-            }
+            std::thread::sleep(self.pause);
         }
-        std::thread::sleep(pause);
+        failed
     }
-    failed
 }
 
 /// One request, on the connection that there is or on a new one; a server may say that it is the connection's last.

@@ -9,4 +9,5 @@ mod distributed;
 mod load;
 mod program;
 mod running;
+mod secured;
 mod supervision;

@@ -1,7 +1,7 @@
 //! Runs the program.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -55,10 +55,27 @@ pub(crate) struct Running {
     said: Vec<String>,
 }
 
-/// Where a system's gateway listens.
+/// An address of this machine at which nothing listens.
+pub(crate) fn free_port() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    listener.local_addr().expect("it has an address").to_string()
+}
+
+/// Where a system listens.
 pub(crate) struct Door(String);
 
 impl Door {
+    pub(crate) fn at(address: &str) -> Self {
+        Self(address.to_owned())
+    }
+
+    /// The processes whose figures have this name, in their order.
+    pub(crate) fn processes(&self, figure: &str) -> Vec<String> {
+        let (_, text) = self.exchange("GET", "/metrics", None, None);
+        let of_figure = text.lines().filter(|line| line.starts_with(&format!("{figure}{{process=")));
+        of_figure.filter_map(|line| line.split('"').nth(1).map(str::to_owned)).collect()
+    }
+
     /// A request to it: the status, and the body if it is JSON.
     pub(crate) fn request(&self, method: &str, path: &str, token: Option<&str>, body: Option<&Value>) -> (u16, Value) {
         let (status, body) = self.exchange(method, path, token, body);
@@ -176,7 +193,7 @@ impl Running {
 
     /// Where its gateway listens.
     pub(crate) fn address(&self) -> String {
-        let (_, address) = self.said[0].split_once("http://").expect("the first line has the address");
+        let (_, address) = self.said[0].split_once("://").expect("the first line has the address");
         address.to_owned()
     }
 
@@ -190,7 +207,7 @@ impl Running {
         self.door().request(method, path, token, body)
     }
 
-    /// How many requests of this route a service has answered, as the gateway tells.
+    /// How many requests of this route a service of the gateway's process has answered.
     pub(crate) fn metric(&self, service: &str, route: &str) -> u64 {
         let (_, text) = self.door().exchange("GET", "/metrics", None, None);
         let of_route = |line: &&str| {

@@ -8,15 +8,16 @@ use nexus_testkit::{Database, eventually, eventually_within};
 use serde_json::{Value, json};
 
 use crate::load::Load;
-use crate::program::{Following, Running, nexus, stderr, stdout};
+use crate::program::{Door, Following, Running, free_port, nexus, stderr, stdout};
+use crate::secured::Certificate;
 
 const EMAIL: &str = "ada@example.com";
 const PASSWORD: &str = "correct horse battery";
 /// The load of one client is more than one client may send.
 const NO_RATE_LIMITS: &str =
     "[gateway]\nrequests_per_second = 1000000\nburst = 1000000\nsign_in_per_minute = 1000000\n";
-/// No more than the gateway lets in on the busiest machine.
-const CLIENTS: u64 = 4;
+/// More than the gateway lets in to a service that has become slow.
+const CLIENTS: u64 = 32;
 
 fn isolated(folder: &Path, configuration: &str) -> Running {
     std::fs::write(folder.join("nexus.toml"), configuration).unwrap();
@@ -133,7 +134,7 @@ async fn a_reload_under_load_replaces_every_process_and_fails_no_request() {
     let folder = tempfile::tempdir().unwrap();
     let mut running = isolated(folder.path(), NO_RATE_LIMITS);
     let token = set_up(&mut running);
-    let load = Load::start(&running.address(), "/api/users/me", Some(&token), CLIENTS);
+    let load = Load::start(&running.address(), "/api/users/me", Some(&token), 200, CLIENTS);
     load.goes_on("requests before the reload").await;
     for _ in 0..3 {
         let before = pids(&ps(folder.path()));
@@ -147,6 +148,54 @@ async fn a_reload_under_load_replaces_every_process_and_fails_no_request() {
         assert!(after.iter().all(|process| process["state"] == "ready" && process["restarts"] == 0), "{after:?}");
     }
     assert_eq!(load.end(), Vec::<String>::new());
+    assert_eq!(running.stop().code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_drops_nobody_who_is_sent_from_plain_http_to_https() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificate = Certificate::issue(folder.path(), "gateway");
+    let plain = free_port();
+    let settings = |address: &str| format!("{}redirect_from = \"{address}\"\n", certificate.settings());
+    let running = isolated(folder.path(), &settings(&plain));
+    let load = Load::start(&plain, "/media", None, 308, CLIENTS);
+    load.goes_on("requests before the reload").await;
+    for _ in 0..3 {
+        let gateway = pids(&of_service(folder.path(), "backend-api"));
+        let output = nexus(folder.path(), &["reload", "backend-api"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        load.goes_on("requests after the reload").await;
+        eventually("the old gateway to have ended", async || (!runs(gateway[0])).then_some(())).await;
+    }
+    assert_eq!(load.end(), Vec::<String>::new());
+
+    std::fs::write(folder.path().join("nexus.toml"), settings("127.0.0.1:0")).unwrap();
+    let moved = nexus(folder.path(), &["reload"]);
+    assert!(stderr(&moved).contains("redirect_from changes with a restart"), "{}", stderr(&moved));
+    assert_eq!(running.stop().code, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_watches_hears_of_every_process_at_one_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let watched = free_port();
+    let running = isolated(folder.path(), &format!("[telemetry]\nlisten = \"{watched}\"\n"));
+    let probe = nexus(folder.path(), &["probe"]);
+    assert!(probe.status.success(), "{}", stderr(&probe));
+    let door = Door::at(&watched);
+    let processes = ps(folder.path());
+    let (status, health) = door.request("GET", "/health/ready", None, None);
+    assert_eq!((status, health.as_object().unwrap().len()), (200, processes.len()), "{health}");
+    let mut told = door.processes("http_requests_total");
+    told.dedup();
+    assert_eq!(told.len(), processes.len(), "each process tells its own figures: {told:?}");
+
+    let frozen = pids(&of_service(folder.path(), "streamcore"))[0];
+    signal("STOP", frozen);
+    assert_eq!(door.request("GET", "/health/ready", None, None).0, 503);
+    assert_eq!(nexus(folder.path(), &["probe"]).status.code(), Some(1));
+    signal("CONT", frozen);
+    assert_eq!(running.metric("session-mgr", "/health/ready"), 0, "the gateway tells of its own process alone");
     assert_eq!(running.stop().code, Some(0));
 }
 
@@ -303,7 +352,7 @@ async fn on_postgresql_a_service_has_as_many_instances_as_it_is_given_and_one_ma
     };
     let processes = serving("user-auth", 2).await;
     serving("backend-api", 2).await;
-    let load = Load::start(&running.address(), "/api/users/me", Some(&token), CLIENTS);
+    let load = Load::start(&running.address(), "/api/users/me", Some(&token), 200, CLIENTS);
     load.goes_on("requests").await;
     signal("KILL", pids(&processes)[0]);
     load.goes_on("requests after a death").await;

@@ -11,6 +11,8 @@ use uuid::Uuid;
 
 use crate::error::Error;
 use crate::media::Media;
+use crate::store;
+use crate::words::search_text;
 
 /// The most characters that a description has.
 const MAX_DESCRIPTION_CHARACTERS: usize = 5_000;
@@ -212,6 +214,21 @@ impl StoredContent {
             duration_ms: media.and_then(|media| media.duration_ms).and_then(|length| u64::try_from(length).ok()),
             published_at: self.content.published_at,
         }
+    }
+}
+
+/// Puts items from before there was an index into it.
+pub(crate) async fn index(ctx: Context) -> Result<(), Problem> {
+    loop {
+        let items = store::unindexed(&ctx).await?;
+        if items.is_empty() || ctx.shutdown.is_cancelled() {
+            return Ok(());
+        }
+        let with_words = |item: store::Unindexed| {
+            let words = search_text(&item.title, &item.description);
+            (item, words)
+        };
+        store::index(&ctx, &items.into_iter().map(with_words).collect::<Vec<_>>()).await?;
     }
 }
 

@@ -4,6 +4,7 @@ use nexus_contracts::content_management::Status;
 use nexus_kernel::{Principal, Role, TenantId, UserId};
 
 use crate::error::Error;
+use crate::words::Wanted;
 
 /// The longest search text, in characters.
 const MAX_QUERY: usize = 200;
@@ -35,8 +36,8 @@ impl Audience {
 pub(crate) struct Filter {
     /// The status that items must have; empty for any.
     pub(crate) status: &'static str,
-    /// The pattern (SQL `LIKE`, escaped by `\`) that their text in lower case must match.
-    pub(crate) pattern: String,
+    /// The words that they must have, where there is a search.
+    pub(crate) words: Option<Wanted>,
 }
 
 impl Filter {
@@ -52,61 +53,24 @@ impl Filter {
         if query.chars().count() > MAX_QUERY {
             return Err(Error::QueryTooLong(MAX_QUERY));
         }
-        Ok(Self { status, pattern: pattern(query) })
+        Ok(Self { status, words: (!query.is_empty()).then(|| Wanted::of(query)) })
     }
-}
-
-/// The pattern that matches texts which contain the query as it is written.
-fn pattern(query: &str) -> String {
-    let mut pattern = String::from("%");
-    for character in query.to_lowercase().chars() {
-        if matches!(character, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(character);
-    }
-    if pattern.len() > 1 {
-        pattern.push('%');
-    }
-    pattern
-}
-
-/// The text of an item that searches look at.
-pub(crate) fn search_text(title: &str, description: &str) -> String {
-    format!("{title}\n{description}").to_lowercase()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn wildcards_in_a_query_are_plain_characters() {
-        assert_eq!(pattern("50%_\\"), "%50\\%\\_\\\\%");
-        assert_eq!(pattern(""), "%");
-    }
 
     #[test]
     fn an_unknown_status_and_an_endless_query_are_refused() {
         assert_eq!(Filter::parse(Some("gone"), None), Err(Error::UnknownStatus));
         assert_eq!(Filter::parse(None, Some(&"x".repeat(201))), Err(Error::QueryTooLong(200)));
-        assert_eq!(Filter::parse(Some("draft"), Some(" Été ")).unwrap().pattern, "%été%");
+        assert_eq!(Filter::parse(Some("draft"), Some(" Été ")).unwrap().words, Some(Wanted::of("été")));
     }
 
-    proptest! {
-        #[test]
-        fn every_wildcard_is_escaped(query in "[%_\\\\a-c]{0,20}") {
-            let pattern = pattern(&query);
-            let inner = pattern.trim_start_matches('%');
-            let mut characters = inner.strip_suffix('%').unwrap_or(inner).chars();
-            while let Some(character) = characters.next() {
-                if character == '\\' {
-                    prop_assert!(matches!(characters.next(), Some('%' | '_' | '\\')));
-                } else {
-                    prop_assert!(character != '%' && character != '_');
-                }
-            }
-        }
+    #[test]
+    fn a_search_for_no_word_is_still_a_search() {
+        assert_eq!(Filter::parse(None, Some("  ")).unwrap().words, None);
+        assert!(Filter::parse(None, Some("%")).unwrap().words.unwrap().is_nothing());
     }
 }

@@ -10,11 +10,18 @@ mod internal;
 mod media;
 mod routes;
 mod store;
+mod words;
 
-use nexus_kernel::Service;
+use std::time::Duration;
+
 use nexus_kernel::store::Migration;
+use nexus_kernel::{Job, Service};
 
-const MIGRATIONS: &[Migration] = &[Migration::new(1, "content", include_str!("../migrations/0001_content.sql"))];
+const MIGRATIONS: &[Migration] = &[
+    Migration::new(1, "content", include_str!("../migrations/0001_content.sql")),
+    Migration::new(2, "search", include_str!("../migrations/0002_search.sql"))
+        .postgres(include_str!("../migrations/0002_search.postgres.sql")),
+];
 
 /// The service's definition.
 pub fn service() -> Service {
@@ -23,4 +30,5 @@ pub fn service() -> Service {
         .policies(include_str!("../policies.cedar"))
         .routes(routes::router())
         .routes(internal::router())
+        .job(Job::singleton("index-content", Duration::from_hours(1), |ctx| Box::pin(content::index(ctx))))
 }

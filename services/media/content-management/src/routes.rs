@@ -33,7 +33,8 @@ pub(crate) fn router() -> OpenApiRouter<Context> {
 struct ContentFilter {
     /// Only items of this status: `draft` or `published`.
     status: Option<String>,
-    /// Only items whose title or description contains this text, whatever its case; at most 200 characters.
+    /// Only items whose title or description has, for each word of this text, one that begins with it, whatever its case; at
+    /// most 200 characters.
     q: Option<String>,
 }
 

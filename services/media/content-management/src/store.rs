@@ -1,5 +1,7 @@
 //! Every query of content-management.
 
+mod search;
+
 use nexus_contracts::content_management::{ContentId, MediaState, Status, Visibility};
 use nexus_kernel::extract::Page;
 use nexus_kernel::store::{FromRow, Query, Reader, Row, Scope, StoreError, Tx};
@@ -7,8 +9,11 @@ use nexus_kernel::{Context, TenantId, UserId, params};
 use uuid::Uuid;
 
 use crate::content::{Content, SourceFile, StoredContent};
-use crate::filter::{Audience, Filter, search_text};
+use crate::filter::{Audience, Filter};
 use crate::media::Media;
+use crate::words::search_text;
+
+pub(crate) use search::{Unindexed, index, unindexed};
 
 /// Sorts after every id: a list without a cursor begins here.
 const NEWEST: &str = "g";
@@ -132,6 +137,9 @@ pub(crate) async fn list(
     filter: &Filter,
     page: &Page,
 ) -> Result<Vec<StoredContent>, StoreError> {
+    if let Some(wanted) = &filter.words {
+        return search::list(ctx, audience, wanted, filter, page).await;
+    }
     match audience {
         Audience::Anyone => list_public(&mut ctx.store.read(Scope::System), filter, page).await,
         Audience::Member { tenant, user } => list_for_member(ctx, tenant, user, filter, page).await,
@@ -148,9 +156,9 @@ async fn list_public(reader: &mut Reader, filter: &Filter, page: &Page) -> Resul
         .query(
             "SELECT * FROM content
              WHERE status = 'published' AND visibility = 'public' AND id < $1
-                 AND ($2 = '' OR status = $2) AND search_text LIKE $3 ESCAPE '\\'
-             ORDER BY id DESC LIMIT $4",
-            params![after(page), filter.status, filter.pattern.as_str(), page.fetch()],
+                 AND ($2 = '' OR status = $2)
+             ORDER BY id DESC LIMIT $3",
+            params![after(page), filter.status, page.fetch()],
         )
         .await
 }
@@ -167,9 +175,9 @@ async fn list_for_member(
         .query(
             "SELECT * FROM content
              WHERE tenant_id = :tenant AND status = 'published' AND (visibility IN ('public', 'members') OR created_by = $1)
-                 AND id < $2 AND ($3 = '' OR status = $3) AND search_text LIKE $4 ESCAPE '\\'
-             ORDER BY id DESC LIMIT $5",
-            params![user, after(page), filter.status, filter.pattern.as_str(), page.fetch()],
+                 AND id < $2 AND ($3 = '' OR status = $3)
+             ORDER BY id DESC LIMIT $4",
+            params![user, after(page), filter.status, page.fetch()],
         )
         .await
 }
@@ -184,9 +192,9 @@ async fn list_for_editor(
         .read(tenant)
         .query(
             "SELECT * FROM content
-             WHERE tenant_id = :tenant AND id < $1 AND ($2 = '' OR status = $2) AND search_text LIKE $3 ESCAPE '\\'
-             ORDER BY id DESC LIMIT $4",
-            params![after(page), filter.status, filter.pattern.as_str(), page.fetch()],
+             WHERE tenant_id = :tenant AND id < $1 AND ($2 = '' OR status = $2)
+             ORDER BY id DESC LIMIT $3",
+            params![after(page), filter.status, page.fetch()],
         )
         .await
 }

@@ -41,19 +41,27 @@ impl Encodings {
 
 /// Makes a reply smaller that is worth it, as the client can unpack it.
 pub(crate) async fn shrink(encodings: Encodings, response: Response) -> Response {
-    let worth = SizeAbove::new(SMALLEST).and(is_compressible as Compressible);
-    if !worth.should_compress(&response) {
+    if !worth().should_compress(&response) {
         return response;
     }
+    // In a box, as what compresses is large, and every request would carry room for it.
+    Box::pin(compressed(encodings, response)).await
+}
+
+async fn compressed(encodings: Encodings, response: Response) -> Response {
     let mut asked = Request::new(());
     for encoding in encodings.0 {
         asked.headers_mut().append(header::ACCEPT_ENCODING, encoding);
     }
     let mut answer = Some(response);
     let service = service_fn(move |_: Request<()>| ready(Ok::<_, Infallible>(answer.take().unwrap_or_default())));
-    let layer = CompressionLayer::new().quality(QUALITY).compress_when(worth);
+    let layer = CompressionLayer::new().quality(QUALITY).compress_when(worth());
     let Ok(response) = layer.layer(service).oneshot(asked).await;
     response.map(Body::new)
+}
+
+fn worth() -> impl Predicate {
+    SizeAbove::new(SMALLEST).and(is_compressible as Compressible)
 }
 
 fn is_compressible(status: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {

@@ -38,7 +38,7 @@ impl Reading {
             return response;
         }
         if self.can_be_tagged && wants_tag(&response) {
-            response = tagged(response).await;
+            response = Box::pin(tagged(response)).await;
         }
         let headers = response.headers_mut();
         let kept = if self.anonymous { "no-cache" } else { "private, no-cache" };

@@ -4,12 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use nexus_kernel::config::GatewayConfig;
 use tokio_util::sync::CancellationToken;
 
-/// The most connections altogether.
-const TOGETHER: usize = 8_192;
-/// The most connections of one address. A proxy in front of many people is one address.
-const PER_ADDRESS: usize = 1_024;
 /// The most handshakes at once.
 const HANDSHAKES: usize = 1_024;
 
@@ -41,13 +38,13 @@ pub(crate) struct Place {
     handshake: Option<u64>,
 }
 
-impl Default for Connections {
-    fn default() -> Self {
-        Self::bounded(Most { together: TOGETHER, per_address: PER_ADDRESS, handshakes: HANDSHAKES })
-    }
-}
-
 impl Connections {
+    /// As many as the configuration lets in.
+    pub(crate) fn new(config: &GatewayConfig) -> Self {
+        let (together, per_address) = (config.connections, config.connections_per_address);
+        Self::bounded(Most { together, per_address, handshakes: HANDSHAKES })
+    }
+
     fn bounded(most: Most) -> Self {
         Self(Arc::new(Mutex::new(Open {
             addresses: HashMap::new(),
@@ -154,9 +151,9 @@ mod tests {
 
     #[test]
     fn one_address_can_not_take_the_places_of_another_and_gets_its_own_back() {
-        let connections = Connections::default();
+        let connections = Connections::bounded(Most { together: 10, per_address: 4, handshakes: 2 });
         let places: Vec<_> = std::iter::from_fn(|| connections.enter(address(1))).collect();
-        assert_eq!(places.len(), PER_ADDRESS);
+        assert_eq!(places.len(), 4);
         assert!(connections.enter(address(2)).is_some() && connections.begin(address(1)).is_none());
         drop(places);
         assert!(connections.enter(address(1)).is_some());

@@ -1,5 +1,6 @@
 //! The way of a request through the gateway.
 
+use std::mem;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
@@ -27,6 +28,9 @@ use crate::security_headers::SecurityHeaders;
 use crate::way::Way;
 use crate::{admission, cors, documents, metrics, proxy};
 
+/// About as many headers does a reply get here; it makes room for them once.
+const ADDED: usize = 12;
+
 /// What stands before all services.
 pub(crate) struct Front {
     pub(crate) context: Context,
@@ -35,7 +39,7 @@ pub(crate) struct Front {
     console: Arc<Console>,
     pub(crate) revocations: Arc<Revocations>,
     pub(crate) limits: Limits,
-    doors: Doors,
+    pub(crate) doors: Doors,
     log: AccessLog,
     security_headers: SecurityHeaders,
 }
@@ -88,14 +92,14 @@ impl Front {
     /// The whole way in and out. One function instead of a stack of layers: each layer would cost every request two
     /// allocations and a copy of all that it carries. `next` is the way to the gateway's own routes where a router that knows
     /// them was asked already.
-    pub(crate) async fn answer(&self, peer: IpAddr, way: Way, request: Request, next: Option<Next>) -> Response {
+    pub(crate) async fn answer(&self, peer: IpAddr, way: Way, mut request: Request, next: Option<Next>) -> Response {
         let line = AccessLog::begin(&request, way);
         let origin = cors::origin(&self.context, request.headers());
         let mut response = if cors::is_preflight(&request) {
             cors::preflight(origin.is_some(), request.headers())
         } else {
             let (reading, encodings) = (Reading::of(&request), Encodings::of(request.headers()));
-            let response = self.admitted(peer, way, request, next).await;
+            let response = self.admitted(peer, way, &mut request, next).await;
             // Compares what was read before with the reply as it was made, before compression gives it another shape.
             compression::shrink(encodings, reading.answer(response).await).await
         };
@@ -105,7 +109,8 @@ impl Front {
         self.log.end(line, response)
     }
 
-    async fn admitted(&self, peer: IpAddr, way: Way, mut request: Request, next: Option<Next>) -> Response {
+    /// From here on the request is taken from where it is: each function that had it for itself would make all larger.
+    async fn admitted(&self, peer: IpAddr, way: Way, request: &mut Request, next: Option<Next>) -> Response {
         // First of all, as it costs nothing: a service that has more than it can do gets nothing more.
         if let Way::Service { entry, .. } = way
             && self.doors.is_full(&entry.name)
@@ -114,7 +119,7 @@ impl Front {
         }
         let client = Client::of(peer, request.headers(), &self.context.config.gateway.trusted_proxies);
         let mut allowance = Allowance::default();
-        let mut response = match admission::examine(self, &client, way, &mut allowance, Head::of(&request)).await {
+        let mut response = match admission::examine(self, &client, way, &mut allowance, Head::of(request)).await {
             Ok(admission) => {
                 if admission == Admission::AsAStranger {
                     request.headers_mut().remove(header::AUTHORIZATION);
@@ -124,23 +129,25 @@ impl Front {
             }
             Err(problem) => problem.into_response(),
         };
+        response.headers_mut().reserve(ADDED);
         allowance.tell(response.headers_mut());
         response
     }
 
-    async fn dispatch(&self, client: Client, way: Way, request: Request, next: Option<Next>) -> Response {
+    /// What most requests do not need is in boxes: each request carries room for all that is not.
+    async fn dispatch(&self, client: Client, way: Way, request: &mut Request, next: Option<Next>) -> Response {
         match way {
             Way::Service { entry, .. } => match self.doors.enter(&entry.name) {
                 Some(place) => proxy::forward(&self.context, entry, client, place, request).await,
                 None => self.doors.refuse(),
             },
             Way::System | Way::Health => match next {
-                Some(next) => next.run(request).await,
-                None => self.own.clone().oneshot(request).await.into_response(),
+                Some(next) => next.run(mem::take(request)).await,
+                None => Box::pin(self.own.clone().oneshot(mem::take(request))).await.into_response(),
             },
-            Way::Metrics => metrics::answer(&self.context, client).await,
-            Way::Documents => documents::answer(&self.context, &request.into_parts().0).await,
-            Way::Console => self.console.answer(&request),
+            Way::Metrics => Box::pin(metrics::answer(&self.context, client)).await,
+            Way::Documents => Box::pin(documents::answer(&self.context, &mem::take(request).into_parts().0)).await,
+            Way::Console => self.console.answer(request),
             Way::Nothing | Way::Refused(_) => Problem::not_found("there is nothing at this path").into_response(),
         }
     }

@@ -42,7 +42,8 @@ use nexus_kernel::{Job, Service};
 pub use console::Assets;
 pub use documents::merged_document;
 pub use metrics::merged as merged_metrics;
-pub use server::{ListenError, Listening, serve};
+pub use redirect::plain_listener;
+pub use server::{ListenError, Listeners, Listening, serve};
 pub use tls::TlsError;
 
 /// The service's name.

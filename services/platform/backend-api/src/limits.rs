@@ -65,7 +65,8 @@ impl Limits {
     ) -> Result<Decision, CacheError> {
         match self {
             Self::Here(here) => Ok(here.count(counted, context.clock.now(), &quota)),
-            Self::Shared => context.cache.limit(&counted.key(), quota).await,
+            // In a box, as most gateways have no use for the room that it takes.
+            Self::Shared => Box::pin(context.cache.limit(&counted.key(), quota)).await,
         }
     }
 }

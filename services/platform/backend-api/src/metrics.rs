@@ -1,5 +1,6 @@
-//! The figures of all services in one text, as only the gateway has a port in the one-process mode. They are for whoever
-//! watches the machine: asked directly, from the machine itself or its private network.
+//! The figures of the gateway's process in one text: of all services where one process has them all, as only the gateway has a
+//! port there. Another process tells its own figures by itself: one of its instances, asked through the gateway, would answer for
+//! all of them. They are for whoever watches the machine: asked directly, from the machine itself or its private network.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -23,7 +24,8 @@ pub(crate) async fn answer(context: &Context, client: Client) -> Response {
     if !client.is_near() {
         return Problem::not_found("there is nothing at this path").into_response();
     }
-    let others = Registry::built_in().services.iter().filter(|entry| entry.name != NAME);
+    let here = |entry: &&ServiceEntry| entry.name != NAME && context.mesh.is_here(&entry.name);
+    let others = Registry::built_in().services.iter().filter(here);
     let asked = join_all(others.map(|entry| ask(context, entry))).await;
     match context.metrics.encode() {
         Ok(own) => {

@@ -6,6 +6,10 @@ use std::borrow::Cow;
 /// Why a path is refused; `None` when it is not.
 pub(crate) fn objection(path: &str) -> Option<&'static str> {
     let Some(rest) = path.strip_prefix('/') else { return Some("it must begin with a slash") };
+    if is_plain(rest) { None } else { look_closer(rest) }
+}
+
+fn look_closer(rest: &str) -> Option<&'static str> {
     let mut segments = rest.split('/').peekable();
     while let Some(segment) = segments.next() {
         if segment.is_empty() && segments.peek().is_some() {
@@ -20,6 +24,18 @@ pub(crate) fn objection(path: &str) -> Option<&'static str> {
         }
     }
     None
+}
+
+/// Whether there is nothing in it that needs a closer look, as in most paths.
+fn is_plain(rest: &str) -> bool {
+    let mut before = b'/';
+    rest.bytes().all(|byte| {
+        let plain = byte.is_ascii_graphic()
+            && !matches!(byte, b'%' | b'\\')
+            && !(before == b'/' && matches!(byte, b'/' | b'.'));
+        before = byte;
+        plain
+    })
 }
 
 /// RFC 3986 section 2.1, strictly.
@@ -92,6 +108,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_plain_path_has_nothing_that_a_closer_look_would_refuse(path in "(/|\\.|%2e|[a-c]|\\\\|\u{7f}|é){0,8}") {
+            let path = path.as_str();
+            prop_assert!(!is_plain(path) || look_closer(path).is_none(), "{path}");
+        }
+
         #[test]
         fn a_path_that_is_taken_decodes_to_as_many_segments_and_climbs_nowhere(path in "(/|%2[eEfF]|\\.|%5c|[a-c]|%25|%){0,12}") {
             let path = format!("/{path}");

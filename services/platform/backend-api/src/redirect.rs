@@ -2,6 +2,7 @@
 //! is sent anywhere else.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,27 +12,51 @@ use http_body_util::Empty;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
+use nexus_kernel::config::Config;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::connections::Connections;
+use crate::server::ListenError;
 
 /// How long a request's head may take, and how long its connection may last: it brings one answer.
 const HEAD: Duration = Duration::from_secs(5);
 const WHOLE: Duration = Duration::from_secs(10);
+/// How many connections wait in the system's queue.
+const WAITING: u32 = 1_024;
 /// How long to wait after the system had no file left for a connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until shutdown begins.
-pub(crate) async fn serve(listener: TcpListener, public_url: String, shutdown: CancellationToken) {
-    let public_url: Arc<str> = public_url.into();
-    let connections = Connections::default();
+/// Opens the port for plain HTTP, where the configuration has one.
+pub fn plain_listener(config: &Config) -> Result<Option<TcpListener>, ListenError> {
+    let Some(address) = config.gateway.tls.redirect_from else { return Ok(None) };
+    if !config.public_url.starts_with("https://") {
+        return Err(ListenError::Nowhere(config.public_url.clone()));
+    }
+    bind(address).map(Some).map_err(|cause| ListenError::Redirect { address, cause })
+}
+
+fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING)
+}
+
+/// Serves until shutdown begins, and then those that have come before.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    public_url: String,
+    connections: Connections,
+    shutdown: CancellationToken,
+) {
+    let public_url: Arc<str> = public_url.trim_end_matches('/').into();
     let mut tasks = JoinSet::new();
     loop {
         let accepted = tokio::select! {
-            () = shutdown.cancelled() => return,
+            () = shutdown.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
         let Ok((tcp, peer)) = accepted else {
@@ -52,6 +77,8 @@ pub(crate) async fn serve(listener: TcpListener, public_url: String, shutdown: C
         });
         while tasks.try_join_next().is_some() {}
     }
+    drop(listener);
+    while tasks.join_next().await.is_some() {}
 }
 
 /// 308, as the method stays what it was (RFC 9110 section 15.4.9).

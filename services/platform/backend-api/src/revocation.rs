@@ -26,7 +26,9 @@ impl Revocations {
     /// 401 when the person's session or token has ended. The first question of a process waits until the store has told what
     /// it knows.
     pub(crate) async fn check(&self, context: &Context, principal: &Principal) -> Result<(), Problem> {
-        self.loaded.get_or_try_init(|| self.load(context)).await?;
+        if !self.loaded.initialized() {
+            Box::pin(self.loaded.get_or_try_init(|| self.load(context))).await?;
+        }
         let until = self.until.read().unwrap_or_else(PoisonError::into_inner);
         if until.contains_key(&principal.session) {
             return Err(Problem::unauthorized("session-revoked", "this session has ended; sign in again"));

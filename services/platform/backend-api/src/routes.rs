@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use http::StatusCode;
-use nexus_kernel::events::DeadLetters;
+use nexus_kernel::events::DeadLetter;
+use nexus_kernel::extract::{Page, Paged};
 use nexus_kernel::problem::ProblemDetails;
 use nexus_kernel::{Context, Principal, Problem, Resource};
 use utoipa_axum::router::OpenApiRouter;
@@ -48,17 +49,26 @@ async fn list_services(State(context): State<Context>, principal: Principal) -> 
     path = "/api/system/dead-letters",
     operation_id = "list_dead_letters",
     tag = "backend-api",
+    params(
+        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before"),
+        ("limit" = Option<u32>, Query, description = "dead letters a page, 1 to 200; 50 when absent"),
+    ),
     responses(
-        (status = 200, description = "The dead letters of all running services, at most 500 of each, oldest first", body = DeadLetters),
+        (status = 200, description = "One page of your organisation's dead letters in all running services, oldest first", body = Paged<DeadLetter>),
+        (status = 400, description = "`invalid-page`", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 401, description = "`not-signed-in`, `invalid-token`, `expired-token` or `session-revoked`", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 403, description = "`forbidden`: you are no admin", body = ProblemDetails, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`: a service that runs does not answer", body = ProblemDetails, content_type = "application/problem+json"),
     ),
     security(("bearer" = [])),
 )]
-async fn list_dead_letters(State(context): State<Context>, principal: Principal) -> Result<Json<DeadLetters>, Problem> {
+async fn list_dead_letters(
+    State(context): State<Context>,
+    principal: Principal,
+    page: Page,
+) -> Result<Json<Paged<DeadLetter>>, Problem> {
     context.authorize(&principal, "list-dead-letters", &system_of(&principal))?;
-    Ok(Json(system::dead_letters(&context).await?))
+    Ok(Json(system::dead_letters(&context, principal.tenant, &page).await?))
 }
 
 /// Try an event again
@@ -89,6 +99,6 @@ async fn replay_dead_letter(
     Path((service, source, position)): Path<(String, String, u64)>,
 ) -> Result<StatusCode, Problem> {
     context.authorize(&principal, "replay-dead-letter", &system_of(&principal))?;
-    system::replay(&context, &service, &source, position).await?;
+    system::replay(&context, principal.tenant, &service, &source, position).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -37,7 +37,6 @@ impl SecurityHeaders {
 
     /// Adds them. What a service says itself stays.
     pub(crate) fn add(&self, headers: &mut HeaderMap) {
-        headers.reserve(ALWAYS.len() + 1);
         for (name, value) in &ALWAYS {
             headers.entry(name).or_insert_with(|| value.clone());
         }

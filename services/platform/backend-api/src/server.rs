@@ -16,11 +16,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use nexus_kernel::Context;
-use nexus_kernel::config::DiscoveryKind;
 use nexus_kernel::layers::{self, DEADLINE};
 use nexus_kernel::mesh::CALLER;
+use nexus_kernel::scope::Route;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -51,8 +51,6 @@ const PING: Duration = Duration::from_secs(20);
 const LINGER: Duration = Duration::from_secs(2);
 /// How long running requests may take once shutdown begins.
 const DRAIN: Duration = Duration::from_secs(20);
-/// How many connections wait in the system's queue to be sent on to HTTPS.
-const WAITING: u32 = 1_024;
 /// How long to wait after the system had no file left for a connection.
 const PAUSE: Duration = Duration::from_millis(100);
 /// What only the mesh may say.
@@ -82,12 +80,27 @@ pub enum ListenError {
     Absent,
 }
 
+/// The gateway's ports. The one for plain HTTP is opened where it is none yet and `gateway.tls.redirect_from` names one.
+#[derive(Debug)]
+pub struct Listeners {
+    /// The port for everybody.
+    pub public: TcpListener,
+    /// The port from which plain HTTP is sent on.
+    pub plain: Option<TcpListener>,
+}
+
+impl From<TcpListener> for Listeners {
+    fn from(public: TcpListener) -> Self {
+        Self { public, plain: None }
+    }
+}
+
 /// What the gateway listens with.
 pub struct Listening {
     listener: TcpListener,
     front: Arc<Front>,
     certificate: Option<Certificate>,
-    redirect: Option<(TcpListener, String)>,
+    plain: Option<TcpListener>,
 }
 
 impl std::fmt::Debug for Listening {
@@ -98,46 +111,36 @@ impl std::fmt::Debug for Listening {
 
 impl Listening {
     /// Makes ready what the configuration of the running service asks for.
-    pub fn open(listener: TcpListener, context: &Context) -> Result<Self, ListenError> {
+    pub fn open(listeners: impl Into<Listeners>, context: &Context) -> Result<Self, ListenError> {
+        let Listeners { public: listener, plain } = listeners.into();
         let front = context.state::<Entrance>().front().ok_or(ListenError::Absent)?;
         let config = &context.config;
         let certificate = Certificate::open(&config.gateway.tls)?;
-        let redirect = match config.gateway.tls.redirect_from {
-            None => None,
-            Some(_) if !config.public_url.starts_with("https://") => {
-                return Err(ListenError::Nowhere(config.public_url.clone()));
-            }
-            Some(address) => {
-                let bound = bind(address, config.mesh.discovery == DiscoveryKind::Supervisor);
-                let bound = bound.map_err(|cause| ListenError::Redirect { address, cause })?;
-                Some((bound, config.public_url.trim_end_matches('/').to_owned()))
-            }
+        let plain = match plain.filter(|_| config.gateway.tls.redirect_from.is_some()) {
+            Some(plain) => Some(plain),
+            None => redirect::plain_listener(config)?,
         };
-        Ok(Self { listener, front, certificate, redirect })
+        Ok(Self { listener, front, certificate, plain })
     }
 
     /// Where plain HTTP is sent on from, if it is.
     pub fn redirect_address(&self) -> Option<SocketAddr> {
-        self.redirect.as_ref().and_then(|(listener, _)| listener.local_addr().ok())
+        self.plain.as_ref().and_then(|listener| listener.local_addr().ok())
     }
-}
-
-/// Listens; where a supervisor replaces one process by another, both listen for a moment.
-fn bind(address: SocketAddr, supervised: bool) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    socket.set_reuseaddr(true)?;
-    socket.set_reuseport(supervised)?;
-    socket.bind(address)?;
-    socket.listen(WAITING)
 }
 
 /// Serves the gateway until shutdown begins, then lets running requests end.
 pub async fn serve(listening: Listening, shutdown: CancellationToken) {
-    let Listening { listener, front, certificate, redirect } = listening;
+    let Listening { listener, front, certificate, plain } = listening;
+    let config = Arc::clone(&front.context.config);
     let server = Arc::new(Server { builder: builder(), front, certificate, shutdown: shutdown.clone() });
-    let (connections, graceful, tasks) = (Connections::default(), GracefulShutdown::new(), TaskTracker::new());
-    if let Some((listener, public_url)) = redirect {
-        tasks.spawn(redirect::serve(listener, public_url, shutdown.clone()));
+    let (graceful, tasks) = (GracefulShutdown::new(), TaskTracker::new());
+    let (watched, ending) = (Arc::clone(&server), shutdown.clone());
+    tasks.spawn(async move { watched.front.doors.pace().watch(ending).await });
+    let connections = Connections::new(&config.gateway);
+    if let Some(plain) = plain {
+        let connections = Connections::new(&config.gateway);
+        tasks.spawn(redirect::serve(plain, config.public_url.clone(), connections, shutdown.clone()));
     }
     while let Some((stream, peer)) = next(&listener, &shutdown).await {
         let (server, peer) = (Arc::clone(&server), peer.ip());
@@ -280,11 +283,11 @@ fn service(
 /// One request, measured and in a scope of its own; a panic is a 500.
 async fn answer(front: &Front, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
     let mut request = request.map(|body| if body.is_end_stream() { Body::empty() } else { Body::new(body) });
-    for name in &OURS {
+    while let Some(name) = request.headers().keys().find(|name| OURS.contains(name)).cloned() {
         request.headers_mut().remove(name);
     }
     let way = Way::of(request.uri().path());
-    layers::observed(&front.context, way.label(), request, |request| async move {
+    layers::observed(&front.context, Route::Named(way.label()), request, |request| async move {
         let answer = pin!(front.answer(peer, way, request, None));
         let answered = AssertUnwindSafe(answer).catch_unwind().await;
         answered.unwrap_or_else(layers::panicked)

@@ -93,13 +93,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
+    use nexus_kernel::config::Config;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     use super::*;
     use crate::connections::Connections;
 
     fn watched(inner: tokio::io::DuplexStream) -> ClientStream<tokio::io::DuplexStream> {
-        let place = Connections::default().enter(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
+        let place = Connections::new(&Config::default().gateway).enter(IpAddr::V4(Ipv4Addr::LOCALHOST)).unwrap();
         ClientStream::new(inner, place)
     }
 

@@ -1,16 +1,18 @@
 //! How the system is, asked of each service at the moment of the question.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use futures::future::{join, join_all};
 use http::{Method, Request, StatusCode};
-use nexus_kernel::events::DeadLetters;
+use nexus_kernel::events::{DeadLetter, DeadLetters};
+use nexus_kernel::extract::{Page, Paged};
 use nexus_kernel::mesh::MeshError;
 use nexus_kernel::metrics::Stats;
 use nexus_kernel::registry::{Registry, ServiceEntry};
 use nexus_kernel::system_routes::{Health, HealthCheck};
-use nexus_kernel::{Context, Problem};
+use nexus_kernel::{Context, Problem, TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -105,7 +107,8 @@ async fn ask(context: &Context, entry: &ServiceEntry) -> Option<ServiceReport> {
         Ok(health) => health.checks,
         Err(MeshError::NoInstance { .. }) => return None,
         Err(error) => {
-            vec![HealthCheck { name: "answers".to_owned(), ok: false, error: Some(Problem::from(error).to_string()) }]
+            let error = Some(Problem::from(error).to_string());
+            vec![HealthCheck { name: "answers".to_owned(), ok: false, required: true, error }]
         }
     };
     let status = if checks.iter().all(|check| check.ok) { ServiceStatus::Up } else { ServiceStatus::Down };
@@ -134,11 +137,56 @@ async fn stats(context: &Context, entry: &ServiceEntry) -> Result<Stats, MeshErr
     context.mesh.to(&entry.name).timeout(LIMIT).get("/internal/stats").send().await?.json().await
 }
 
-/// The dead letters of all running services.
-pub(crate) async fn dead_letters(context: &Context) -> Result<DeadLetters, Problem> {
+/// Where one page of dead letters ends and the next begins; the order is that of these fields.
+struct Place {
+    since: i64,
+    service: String,
+    source: String,
+    position: u64,
+}
+
+impl Place {
+    fn of(letter: &DeadLetter) -> String {
+        format!("{}/{}/{}/{}", letter.since.as_micros(), letter.service, letter.source, letter.position)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let [since, service, source, position] = text.split('/').collect::<Vec<_>>().try_into().ok()?;
+        let known = |name: &str| Registry::built_in().service(name).map(|entry| entry.name.clone());
+        Some(Self {
+            since: since.parse().ok()?,
+            service: known(service)?,
+            source: known(source)?,
+            position: position.parse().ok()?,
+        })
+    }
+
+    /// What follows this in a service's own list.
+    fn query(&self, service: &str) -> String {
+        let (since, source, position) = match service.cmp(&self.service) {
+            Ordering::Less => (self.since.saturating_add(1), "", 0),
+            Ordering::Equal => (self.since, self.source.as_str(), self.position),
+            Ordering::Greater => (self.since, "", 0),
+        };
+        format!("&since={}&source={source}&position={position}", Timestamp::from_micros(since))
+    }
+}
+
+/// One page of a tenant's dead letters in all running services.
+pub(crate) async fn dead_letters(
+    context: &Context,
+    tenant: TenantId,
+    page: &Page,
+) -> Result<Paged<DeadLetter>, Problem> {
+    let after = page.after.as_deref().map(|after| {
+        Place::parse(after)
+            .ok_or_else(|| Problem::bad_request("invalid-page", "cursor must be the next_cursor of the page before"))
+    });
+    let after = after.transpose()?;
     let asked = Registry::built_in().services.iter().map(|entry| async {
-        let answer = context.mesh.to(&entry.name).timeout(LIMIT).get("/internal/dead-letters").send().await;
-        match answer {
+        let place = after.as_ref().map_or_else(String::new, |place| place.query(&entry.name));
+        let path = format!("/internal/dead-letters?tenant={tenant}&limit={}{place}", page.fetch());
+        match context.mesh.to(&entry.name).timeout(LIMIT).get(&path).send().await {
             Ok(answer) => answer.json::<DeadLetters>().await.map(|letters| letters.items),
             Err(MeshError::NoInstance { .. }) => Ok(Vec::new()),
             // What stands in for a service and does not listen to events has none either.
@@ -150,17 +198,24 @@ pub(crate) async fn dead_letters(context: &Context) -> Result<DeadLetters, Probl
     for letters in join_all(asked).await {
         items.extend(letters?);
     }
-    items.sort_by_key(|letter| letter.since);
-    Ok(DeadLetters { items })
+    // Each service's own are in order already, and stay in it.
+    items.sort_by(|a, b| (a.since, &a.service).cmp(&(b.since, &b.service)));
+    Ok(Paged::of(items, page, Place::of))
 }
 
-/// Has a service try an event again.
-pub(crate) async fn replay(context: &Context, service: &str, source: &str, position: u64) -> Result<(), Problem> {
+/// Has a service try a tenant's event again.
+pub(crate) async fn replay(
+    context: &Context,
+    tenant: TenantId,
+    service: &str,
+    source: &str,
+    position: u64,
+) -> Result<(), Problem> {
     let known = |name: &str| Registry::built_in().service(name).is_some();
     if !known(service) || !known(source) {
         return Err(Problem::not_found("there is no such service"));
     }
-    let path = format!("/internal/dead-letters/{source}/{position}/replay");
+    let path = format!("/internal/dead-letters/{tenant}/{source}/{position}/replay");
     context.mesh.to(service).timeout(LIMIT).post(&path).send().await?;
     Ok(())
 }
@@ -171,7 +226,10 @@ mod tests {
 
     #[test]
     fn a_failed_check_for_a_program_says_how_to_get_it() {
-        let check = |name: &str, ok| HealthCheck { name: name.to_owned(), ok, error: (!ok).then(|| "gone".to_owned()) };
+        let check = |name: &str, ok: bool| {
+            let error = (!ok).then(|| "gone".to_owned());
+            HealthCheck { name: name.to_owned(), ok, required: true, error }
+        };
         let service = |checks| ServiceReport {
             name: "streamcore".to_owned(),
             domain: "media".to_owned(),

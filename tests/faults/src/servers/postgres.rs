@@ -1,5 +1,7 @@
 //! PostgreSQL: one server, or a primary and the standby that every commit waits for.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -124,13 +126,14 @@ fn settings(address: &str) -> [String; 8] {
     ]
 }
 
-/// An empty folder that PostgreSQL's user owns.
+/// An empty folder that PostgreSQL's user owns, and nobody else may look into: PostgreSQL insists on that.
 async fn make_folder(data: &Path) {
     if is_root() {
         let owner = ["-d", "-m", "700", "-o", POSTGRES_USER, "-g", POSTGRES_USER];
         Program::new("install").args(owner).args([data]).run().await;
     } else {
-        std::fs::create_dir_all(data).expect("the suite's folder can be written");
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(data);
+        made.expect("the suite's folder can be written");
     }
 }
 

@@ -7,13 +7,13 @@
 
 mod table;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::connection::State;
-use async_nats::jetstream::kv::{self, Operation, Store, Watch};
+use async_nats::jetstream::kv::{self, Operation, Watch};
 use async_nats::jetstream::stream::{self, DiscardPolicy, StorageType};
 use async_nats::{Client, ConnectOptions, HeaderMap, jetstream};
 use async_trait::async_trait;
@@ -45,7 +45,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 const OBSERVER: &str = "observer";
 
 /// The bucket can't be used now. What was known stays known.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum NatsError {
     /// The server's address can't be used.
     #[error("bus.nats: {0}; it must look like nats://host:4222")]
@@ -78,6 +78,8 @@ struct Shared {
     /// What this process puts into the bucket. Held while it is put, so that nothing is put after it was taken back.
     own: Mutex<BTreeMap<String, Bytes>>,
     view: watch::Sender<Arc<View>>,
+    /// What is wrong with the watch.
+    trouble: watch::Sender<Option<NatsError>>,
 }
 
 impl NatsDiscovery {
@@ -101,6 +103,7 @@ impl NatsDiscovery {
             clock,
             own: Mutex::default(),
             view: watch::Sender::default(),
+            trouble: watch::Sender::new(Some(NatsError::Silent)),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&shared).beat());
@@ -110,9 +113,12 @@ impl NatsDiscovery {
         Ok(Self { shared, _tasks: tasks })
     }
 
-    /// Whether the bucket can be used now.
-    pub async fn ping(&self) -> Result<(), NatsError> {
-        self.shared.open().await.map(drop)
+    /// Whether the bucket can be used now, as the watch knows it: nothing is asked of the server.
+    pub fn ping(&self) -> Result<(), NatsError> {
+        if !self.shared.is_connected() {
+            return Err(NatsError::Down);
+        }
+        self.shared.trouble.borrow().clone().map_or(Ok(()), Err)
     }
 
     /// Every service with its instances.
@@ -224,14 +230,15 @@ impl Shared {
         let mut told = false;
         loop {
             let result = match self.open().await {
-                Ok((_, updates)) => {
+                Ok((updates, keys)) => {
                     if std::mem::take(&mut told) {
                         tracing::info!("discovery by NATS works again");
                     }
-                    self.follow(updates, &mut table).await
+                    self.follow(updates, keys, &mut table).await
                 }
                 Err(error) => error,
             };
+            self.trouble.send_replace(Some(result.clone()));
             if !std::mem::replace(&mut told, true) {
                 tracing::warn!(error = %result, "discovery by NATS: the instances that were known last are used on");
             }
@@ -239,8 +246,8 @@ impl Shared {
         }
     }
 
-    /// The bucket, made where it is missing, and what is put into it from now on after what is there.
-    async fn open(&self) -> Result<(Store, Watch), NatsError> {
+    /// The bucket, made where it is missing: what is put into it from now on after what is there, and how many keys it has.
+    async fn open(&self) -> Result<(Watch, u64), NatsError> {
         // A bucket as the client library makes one (NATS ADR-8), which asks the server for more than old ones know.
         let config = stream::Config {
             name: format!("KV_{}", self.bucket),
@@ -258,10 +265,10 @@ impl Shared {
         };
         let opened = async {
             let refused = |error: &dyn fmt::Display| NatsError::Refused(error.to_string());
-            self.jetstream.get_or_create_stream(config).await.map_err(|error| refused(&error))?;
+            let stream = self.jetstream.get_or_create_stream(config).await.map_err(|error| refused(&error))?;
             let store = self.jetstream.get_key_value(&self.bucket).await.map_err(|error| refused(&error))?;
             let updates = store.watch_all().await.map_err(|error| refused(&error))?;
-            Ok((store, updates))
+            Ok((updates, stream.cached_info().state.subjects_count))
         };
         match timeout(2 * PATIENCE, opened).await {
             Ok(Err(_)) | Err(_) if !self.is_connected() => Err(NatsError::Down),
@@ -271,11 +278,11 @@ impl Shared {
     }
 
     /// Takes in what happens until the watch breaks.
-    async fn follow(&self, mut updates: Watch, table: &mut Table) -> NatsError {
+    async fn follow(&self, mut updates: Watch, keys: u64, table: &mut Table) -> NatsError {
         let mut sweeps = interval(SWEEP);
         sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut echoed = Instant::now();
-        let mut complete = false;
+        let mut first = First::of(keys);
         loop {
             let changed = tokio::select! {
                 biased;
@@ -286,10 +293,11 @@ impl Shared {
                             echoed = now;
                         }
                         let changed = take_in(table, &entry, now);
-                        // A part of what was there would look as if the others had gone.
-                        let completed = !complete && entry.delta == 0;
-                        complete |= completed;
-                        completed || (complete && changed)
+                        let completed = first.completed_by(&entry, now);
+                        if completed {
+                            self.trouble.send_replace(None);
+                        }
+                        completed || (first.complete && changed)
                     }
                     Some(Err(error)) => return NatsError::Refused(error.to_string()),
                     None => return NatsError::Down,
@@ -305,6 +313,36 @@ impl Shared {
                 self.view.send_replace(Arc::new(table.view()));
             }
         }
+    }
+}
+
+/// Whether all was heard that was there when the watch began: a part of it would look as if the others had gone.
+struct First {
+    began: Instant,
+    /// How many keys there were.
+    keys: u64,
+    heard: HashSet<String>,
+    complete: bool,
+}
+
+impl First {
+    fn of(keys: u64) -> Self {
+        Self { began: Instant::now(), keys, heard: HashSet::new(), complete: false }
+    }
+
+    /// Takes in that this was heard; whether it was what was missing. A key that was put again while the server counted is none of
+    /// those that it says are to come (`delta`), and comes all the same; one that expired comes no more.
+    fn completed_by(&mut self, entry: &kv::Entry, now: Instant) -> bool {
+        if self.complete {
+            return false;
+        }
+        self.heard.insert(entry.key.clone());
+        let all = u64::try_from(self.heard.len()).is_ok_and(|heard| heard >= self.keys);
+        self.complete = entry.delta == 0 && (all || now.duration_since(self.began) > 2 * BEAT);
+        if self.complete {
+            self.heard.clear();
+        }
+        self.complete
     }
 }
 

@@ -108,8 +108,10 @@ impl Part {
     }
 
     pub(super) async fn tables(&self) -> Result<Vec<Table>, StoreError> {
+        // Without an index of words and the tables that it is kept in: it follows from what is copied.
         let sql = "SELECT name, sql LIKE '%AUTOINCREMENT%' FROM sqlite_schema
-                   WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+                   WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+                       AND name IN (SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table')";
         let mut tables = Vec::new();
         for row in self.rows(sql.to_owned(), Vec::new()).await? {
             let [Value::Text(name), Value::Int(numbered)] = row.as_slice() else { return Err(wrong("sqlite_schema")) };

@@ -6,8 +6,12 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::{Notify, oneshot};
 
+use super::replay::Replay;
 use super::run;
 use crate::store::{Row, StoreError, Value, WAIT};
+
+/// For how many units a savepoint is taken after one had to be taken back without: where that happens at all, it happens often.
+const CAREFUL: u32 = 1_024;
 
 /// What keeps one unit's wish from becoming another's wait.
 #[derive(Debug, Clone, Copy)]
@@ -38,13 +42,19 @@ impl Default for Limits {
 /// Whom a unit's end is told.
 pub(super) type Answer = oneshot::Sender<Result<(), StoreError>>;
 
-/// One SQL transaction with the units that are done in it. A unit is a savepoint, so that its end leaves the others alone.
+/// One SQL transaction with the units that are done in it. One that is taken back leaves the others alone: they are done again
+/// ([`Replay`]), or it has a savepoint.
 pub(super) struct Batch {
     connection: Connection,
     /// Since when the SQL transaction is open.
     begun: Option<Instant>,
-    /// Whether the unit at hand is the transaction's first: it needs no savepoint, as undoing it undoes the transaction.
-    first: bool,
+    /// Whether the unit at hand has a savepoint.
+    guarded: bool,
+    /// Whether it has changed something.
+    wrote: bool,
+    /// How many of the next units get a savepoint.
+    careful: u32,
+    replay: Replay,
     done: Vec<Answer>,
     /// Whether one of them published events.
     published: bool,
@@ -54,7 +64,18 @@ pub(super) struct Batch {
 
 impl Batch {
     pub(super) fn new(connection: Connection, relay: Arc<Notify>, limits: Limits) -> Self {
-        Self { connection, begun: None, first: false, done: Vec::new(), published: false, relay, limits }
+        Self {
+            connection,
+            begun: None,
+            guarded: false,
+            wrote: false,
+            careful: 0,
+            replay: Replay::default(),
+            done: Vec::new(),
+            published: false,
+            relay,
+            limits,
+        }
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -66,23 +87,51 @@ impl Batch {
         if self.begun.is_none() {
             run::execute(&self.connection, "BEGIN IMMEDIATE", &[])?;
             self.begun = Some(Instant::now());
-            self.first = true;
-            return Ok(());
+            self.replay.clear();
         }
-        self.first = false;
-        self.run(|connection| run::execute(connection, "SAVEPOINT unit", &[])).map(drop)
+        self.replay.begin();
+        self.wrote = false;
+        self.careful = self.careful.saturating_sub(1);
+        // Undoing a unit that is alone undoes the transaction.
+        self.guarded = self.has_done() && (self.careful > 0 || !self.replay.is_possible());
+        if self.guarded {
+            self.run(|connection| run::execute(connection, "SAVEPOINT unit", &[]))?;
+        }
+        Ok(())
     }
 
-    pub(super) fn execute(&mut self, text: &str, params: &[Value]) -> Result<u64, StoreError> {
-        self.run(|connection| run::execute(connection, text, params))
+    pub(super) fn execute(&mut self, text: Arc<str>, params: Vec<Value>) -> Result<u64, StoreError> {
+        let result = self.change(|connection| run::execute(connection, &text, &params));
+        if let Ok(count) = result {
+            self.wrote = true;
+            self.replay.add(text, params, count, false);
+        }
+        result
     }
 
-    pub(super) fn rows(&mut self, text: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
-        self.run(|connection| run::rows(connection, text, params))
+    pub(super) fn rows(&mut self, text: Arc<str>, params: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        let before = self.connection.total_changes();
+        let result = self.change(|connection| run::rows(connection, &text, &params));
+        if let Ok(rows) = &result
+            && self.connection.total_changes() != before
+        {
+            self.replay.add(text, params, rows.len() as u64, true);
+        }
+        result
     }
 
     pub(super) fn script(&mut self, sql: &str) -> Result<(), StoreError> {
+        self.wrote = true;
+        self.replay.forget();
         self.run(|connection| Ok(connection.execute_batch(sql)?))
+    }
+
+    /// Runs a statement and notes whether it changed something, which one that fails may have done as well.
+    fn change<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let before = self.connection.total_changes();
+        let result = self.run(work);
+        self.wrote |= self.connection.total_changes() != before;
+        result
     }
 
     fn run<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -99,9 +148,10 @@ impl Batch {
 
     /// The unit is done well; its end is told once it is durable.
     pub(super) fn done(&mut self, published: bool, answer: Answer) -> Result<(), StoreError> {
-        if !self.first {
+        if self.guarded {
             self.run(|connection| run::execute(connection, "RELEASE unit", &[]))?;
         }
+        self.replay.done();
         self.published |= published;
         self.done.push(answer);
         Ok(())
@@ -112,11 +162,19 @@ impl Batch {
         if self.begun.is_none() {
             return;
         }
-        if self.first {
+        if !self.has_done() {
             return self.rest();
         }
-        let undone = run::execute(&self.connection, "ROLLBACK TO unit", &[])
-            .and_then(|_| run::execute(&self.connection, "RELEASE unit", &[]));
+        self.replay.take_back();
+        let undone = if self.guarded {
+            run::execute(&self.connection, "ROLLBACK TO unit", &[])
+                .and_then(|_| run::execute(&self.connection, "RELEASE unit", &[]).map(drop))
+        } else if self.wrote {
+            self.careful = CAREFUL;
+            self.replay.run(&self.connection)
+        } else {
+            Ok(())
+        };
         if let Err(error) = undone {
             self.lost(&error);
         }

@@ -2,6 +2,7 @@
 
 mod batch;
 mod readers;
+mod replay;
 pub(super) mod run;
 #[cfg(test)]
 mod tests;

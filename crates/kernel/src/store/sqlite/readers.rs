@@ -1,8 +1,9 @@
 //! Connections that read what is committed, on threads of their own.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
@@ -13,6 +14,8 @@ use crate::store::{Row, STATEMENT_LIMIT, StoreError, Value, WAIT};
 
 /// How many statements read at once.
 const TOGETHER: u32 = 4;
+/// How long a connection that nobody needs is kept: each has its cache of pages and of statements.
+const IDLE: Duration = Duration::from_secs(10);
 /// How many steps of `SQLite`'s machine pass between two looks at the clock.
 const STEPS: i32 = 10_000;
 
@@ -25,7 +28,8 @@ pub(super) struct Readers {
 
 struct Connections {
     path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
+    /// The one that was used last is used next, so that those that are not needed stand in front.
+    idle: Mutex<VecDeque<(Instant, Connection)>>,
 }
 
 impl Readers {
@@ -75,8 +79,8 @@ impl Readers {
 
 impl Connections {
     fn take(&self) -> Result<Connection, StoreError> {
-        let idle = self.idle().pop();
-        idle.map_or_else(|| self.open(), Ok)
+        let idle = self.idle().pop_back();
+        idle.map_or_else(|| self.open(), |(_, connection)| Ok(connection))
     }
 
     fn open(&self) -> Result<Connection, StoreError> {
@@ -87,10 +91,16 @@ impl Connections {
     }
 
     fn put_back(&self, connection: Connection) {
-        self.idle().push(connection);
+        let now = Instant::now();
+        let mut idle = self.idle();
+        let unneeded = idle.pop_front_if(|(since, _)| now.duration_since(*since) > IDLE);
+        idle.push_back((now, connection));
+        // Closing it takes its time, and others wait for the list.
+        drop(idle);
+        drop(unneeded);
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, VecDeque<(Instant, Connection)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,5 +1,7 @@
 //! A unit of work.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -31,12 +33,20 @@ impl Unit {
         self.turn.batch()
     }
 
-    pub(in crate::store) fn execute(&mut self, text: &str, params: &[Value]) -> Result<u64, StoreError> {
-        self.batch().execute(text, params)
+    pub(in crate::store) fn execute(
+        &mut self,
+        text: impl Into<Arc<str>>,
+        params: Vec<Value>,
+    ) -> Result<u64, StoreError> {
+        self.batch().execute(text.into(), params)
     }
 
-    pub(in crate::store) fn rows(&mut self, text: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
-        self.batch().rows(text, params)
+    pub(in crate::store) fn rows(
+        &mut self,
+        text: impl Into<Arc<str>>,
+        params: Vec<Value>,
+    ) -> Result<Vec<Row>, StoreError> {
+        self.batch().rows(text.into(), params)
     }
 
     pub(in crate::store) fn script(&mut self, sql: &str) -> Result<(), StoreError> {

@@ -25,7 +25,7 @@ pub(super) async fn check(config: &Config) -> Finding {
     let discovery: Arc<dyn Discovery> = match config.mesh.discovery {
         DiscoveryKind::Nats => {
             let discovery = compose::nats_discovery(config).await.map_err(|error| format!("{error:#}"))?;
-            discovery.ping().await.map_err(|error| format!("{error}; check bus.nats and that the server runs"))?;
+            discovery.ping().map_err(|error| format!("{error}; check bus.nats and that the server runs"))?;
             Arc::new(discovery)
         }
         DiscoveryKind::Dns => Arc::new(compose::dns_discovery(config).await.map_err(|error| format!("{error:#}"))?),

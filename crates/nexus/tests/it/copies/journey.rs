@@ -40,13 +40,15 @@ fn journey(from: &Place, to: &Place) {
     let said = from.run(&["backup"]);
     let id = said.split(' ').nth(1).unwrap().to_owned();
     load.wait_for_more(&before, 5);
+    // The source is written to all the while.
+    let said = to.run(&["restore", "--snapshot", &id]);
+    assert!(said.contains("all of them compared"), "{said}");
+    load.wait_for_more(&load.acknowledged(), 5);
     let all = load.stop();
     assert!(all.content.len() > before.content.len() && before.content.len() > first.content.len());
     assert_eq!(running.stop().code, Some(0));
     assert!(!from.path().join("data/.nexus-copies").exists());
 
-    let said = to.run(&["restore", "--snapshot", &id]);
-    assert!(said.contains("all of them compared"), "{said}");
     let restored = to.export("as-restored");
     restored.assert_of_one_moment();
     to.take_master_key(from);

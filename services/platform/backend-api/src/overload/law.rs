@@ -3,6 +3,10 @@
 //! take longer, some of them wait in a queue, and the limit shrinks in proportion. What "when nobody waits" is, is measured
 //! again whenever the limit has been in the way for a while, with half of the requests: a service that has become slower for
 //! good is not taken for one with a queue, and a queue that was always there is found.
+//!
+//! What requests waited for this process's own processors is no queue of the service's and is taken off. How long they take
+//! "when nobody waits" is learned from what they took altogether, so that a wait that was taken for longer than it was does not
+//! make a service look faster than it can be.
 
 use std::time::Duration;
 
@@ -58,9 +62,8 @@ impl Law {
         allowed
     }
 
-    /// Takes in how long a request took that ended `now`, an instant of a clock that never goes back. `refused` says whether
-    /// others were turned away since the last verdict.
-    pub(super) fn observe(&mut self, now: Duration, took: Duration, refused: bool) -> Verdict {
+    /// Takes in how long a request took that ended `now`, an instant of a clock that never goes back.
+    pub(super) fn observe(&mut self, now: Duration, took: Duration, meanwhile: Meanwhile) -> Verdict {
         if self.samples.is_empty() {
             self.window_began = now;
         }
@@ -72,22 +75,21 @@ impl Law {
         }
         let took = lower_quartile(&mut self.samples);
         self.samples.clear();
-        self.decide(now, took, refused);
+        self.decide(now, took, meanwhile);
         Verdict::Given
     }
 
-    fn decide(&mut self, now: Duration, took: f64, refused: bool) {
-        let unhindered = match self.unhindered {
-            Some(known) if !self.probing => known.min(took),
-            _ => took,
-        };
+    fn decide(&mut self, now: Duration, took: f64, meanwhile: Meanwhile) {
+        let answering = (took - meanwhile.waited.as_secs_f64()).max(f64::MIN_POSITIVE);
+        let quickest = self.unhindered.map_or(took, |known| known.min(took));
+        let unhindered = if self.probing { quickest.max(answering) } else { quickest };
         self.unhindered = Some(unhindered);
         self.probing = false;
         let tolerated = unhindered * STRETCH + SLACK.as_secs_f64();
-        let gradient = (tolerated / took.max(f64::MIN_POSITIVE)).clamp(STEEPEST, 1.0);
+        let gradient = (tolerated / answering).clamp(STEEPEST, 1.0);
         let grown = if gradient < 1.0 { 0.0 } else { self.limit.sqrt() };
         self.limit = (self.limit * gradient + grown).clamp(LEAST, self.most);
-        if gradient >= 1.0 && !refused {
+        if gradient >= 1.0 && !meanwhile.refused {
             self.hindered_since = None;
             return;
         }
@@ -97,6 +99,15 @@ impl Law {
             self.probing = true;
         }
     }
+}
+
+/// What else happened while a request was answered.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Meanwhile {
+    /// How long it waited for this process's own processors.
+    pub(super) waited: Duration,
+    /// Whether others were turned away since the last verdict.
+    pub(super) refused: bool,
 }
 
 /// Whether the limit may have changed.
@@ -128,6 +139,8 @@ mod tests {
     struct Service {
         places: f64,
         time: f64,
+        /// What its answers wait for our own processors, in seconds.
+        wait: f64,
     }
 
     impl Service {
@@ -140,9 +153,10 @@ mod tests {
             let end = *now + seconds;
             while *now < end {
                 let under_way = wanted.min(whole(law.limit()));
-                let took = self.latency(under_way);
+                let took = self.latency(under_way) + self.wait;
                 *now += took / under_way;
-                law.observe(Duration::from_secs_f64(*now), Duration::from_secs_f64(took), wanted > under_way);
+                let meanwhile = Meanwhile { waited: Duration::from_secs_f64(self.wait), refused: wanted > under_way };
+                law.observe(Duration::from_secs_f64(*now), Duration::from_secs_f64(took), meanwhile);
             }
         }
     }
@@ -150,7 +164,7 @@ mod tests {
     #[test]
     fn the_limit_shrinks_when_requests_wait_and_grows_back_when_they_do_not() {
         let (mut law, mut now) = (Law::new(1_024), 0.0);
-        let service = Service { places: 16.0, time: 0.025 };
+        let service = Service { places: 16.0, time: 0.025, wait: 0.0 };
         service.run(&mut law, &mut now, 2.0, 8.0);
         assert_eq!(law.limit(), 1_024);
         service.run(&mut law, &mut now, 20.0, 2_000.0);
@@ -163,8 +177,8 @@ mod tests {
     #[test]
     fn a_service_that_became_slower_for_good_gets_its_requests_again() {
         let (mut law, mut now) = (Law::new(1_024), 0.0);
-        Service { places: 1e6, time: 0.010 }.run(&mut law, &mut now, 5.0, 64.0);
-        let slower = Service { places: 1e6, time: 0.200 };
+        Service { places: 1e6, time: 0.010, wait: 0.0 }.run(&mut law, &mut now, 5.0, 64.0);
+        let slower = Service { places: 1e6, time: 0.200, wait: 0.0 };
         slower.run(&mut law, &mut now, 5.0, 64.0);
         assert!(law.limit() < 64, "{}", law.limit());
         slower.run(&mut law, &mut now, 60.0, 64.0);
@@ -174,10 +188,24 @@ mod tests {
     #[test]
     fn waits_that_nobody_notices_are_no_overload() {
         let (mut law, mut now) = (Law::new(1_024), 0.0);
-        let fast = Service { places: 2.0, time: 0.000_03 };
+        let fast = Service { places: 2.0, time: 0.000_03, wait: 0.0 };
         fast.run(&mut law, &mut now, 0.5, 1.0);
         fast.run(&mut law, &mut now, 2.0, 512.0);
         assert!(law.limit() >= 512, "{}", law.limit());
+    }
+
+    #[test]
+    fn waits_for_our_own_processors_are_no_overload_and_hide_none() {
+        let (mut law, mut now) = (Law::new(1_024), 0.0);
+        let quick = Service { places: 1e6, time: 0.002, wait: 0.0 };
+        quick.run(&mut law, &mut now, 0.5, 8.0);
+        Service { wait: 0.100, ..quick }.run(&mut law, &mut now, 20.0, 512.0);
+        assert_eq!(law.limit(), 1_024);
+        let (mut law, mut now) = (Law::new(1_024), 0.0);
+        let slow = Service { places: 16.0, time: 0.025, wait: 0.0 };
+        slow.run(&mut law, &mut now, 2.0, 8.0);
+        Service { wait: 0.100, ..slow }.run(&mut law, &mut now, 20.0, 2_000.0);
+        assert!(law.limit() <= 40, "{}", law.limit());
     }
 
     #[test]
@@ -185,25 +213,26 @@ mod tests {
         let mut law = Law::new(1_024);
         for index in 0_u32..10_000 {
             let took = if index % 2 == 0 { Duration::from_secs(3) } else { Duration::from_millis(5) };
-            law.observe(Duration::from_millis(5) * index, took, false);
+            law.observe(Duration::from_millis(5) * index, took, Meanwhile::default());
         }
         assert_eq!(law.limit(), 1_024);
     }
 
     proptest! {
         #[test]
-        fn the_limit_stays_between_the_least_and_the_most(most in 1_usize..5_000, samples in prop::collection::vec((0_u64..200_000, 0_u64..20_000_000, any::<bool>()), 1..2_000)) {
+        fn the_limit_stays_between_the_least_and_the_most(most in 1_usize..5_000, samples in prop::collection::vec((0_u64..200_000, 0_u64..20_000_000, 0_u64..20_000_000, any::<bool>()), 1..2_000)) {
             let (mut law, mut now) = (Law::new(most), Duration::ZERO);
-            for (gap, took, refused) in samples {
+            for (gap, took, waited, refused) in samples {
                 now += Duration::from_micros(gap);
-                law.observe(now, Duration::from_micros(took), refused);
+                let meanwhile = Meanwhile { waited: Duration::from_micros(waited), refused };
+                law.observe(now, Duration::from_micros(took), meanwhile);
                 prop_assert!((8..=most.max(8)).contains(&law.limit()), "{}", law.limit());
             }
         }
 
         #[test]
         fn an_overloaded_service_keeps_its_throughput_and_its_latency(places in 8_u32..200, milliseconds in 10_u32..200) {
-            let service = Service { places: f64::from(places), time: f64::from(milliseconds) / 1e3 };
+            let service = Service { places: f64::from(places), time: f64::from(milliseconds) / 1e3, wait: 0.0 };
             let (mut law, mut now) = (Law::new(4_096), 0.0);
             service.run(&mut law, &mut now, 10.0 * service.time.max(0.1), service.places * 0.5);
             service.run(&mut law, &mut now, 400.0 * service.time, 1e5);

@@ -3,9 +3,10 @@
 //! they take ([`law`]); `gateway.max_in_flight` bounds all of them together.
 //!
 //! What says nothing about a service's pace is no sample: how long a client takes to send its body, files, event streams,
-//! `WebSocket`s, and answers that the service did not make.
+//! `WebSocket`s, and answers that the service did not make. Nor do waits for this process's own processors count ([`pace`]).
 
 mod law;
+mod pace;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -20,14 +21,18 @@ use nexus_kernel::problem::MEDIA_TYPE;
 use nexus_kernel::registry::Registry;
 use tokio::time::Instant;
 
-use law::{Law, Verdict};
+use law::{Law, Meanwhile, Verdict};
+pub(crate) use pace::Pace;
 
 /// Clients that were turned away come back spread over so many seconds.
 const SPREAD: u64 = 4;
+/// A request waits for a processor of ours when it goes out, and when its answer is there.
+const TURNS: u32 = 2;
 
 /// The door to all services.
 #[derive(Debug)]
 pub(crate) struct Doors {
+    all: Arc<All>,
     services: HashMap<&'static str, Arc<Door>>,
     refusal: Bytes,
     refused: AtomicU64,
@@ -49,12 +54,13 @@ struct All {
     began: Instant,
     inside: AtomicUsize,
     most: usize,
+    pace: Pace,
 }
 
 impl Doors {
     /// Doors to every service of the registry, for at most this many requests together.
     pub(crate) fn new(most: usize) -> Self {
-        let all = Arc::new(All { began: Instant::now(), inside: AtomicUsize::new(0), most });
+        let all = Arc::new(All { began: Instant::now(), inside: AtomicUsize::new(0), most, pace: Pace::default() });
         let door = || Door {
             all: Arc::clone(&all),
             inside: AtomicUsize::new(0),
@@ -67,10 +73,16 @@ impl Doors {
             .detail("there are more requests than can be answered now; wait as long as Retry-After says");
         let refusal = serde_json::to_vec(&problem.details()).unwrap_or_default().into();
         Self {
+            all: Arc::clone(&all),
             services: services.map(|service| (service.name.as_str(), Arc::new(door()))).collect(),
             refusal,
             refused: AtomicU64::new(0),
         }
+    }
+
+    /// How long work waits for this process's own processors.
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.all.pace
     }
 
     /// Whether the service takes no more now. Asked first of all, so that whoever is turned away costs nothing.
@@ -108,8 +120,9 @@ impl Door {
 
     fn observe(&self, took: Duration) {
         let mut law = self.law.lock().unwrap_or_else(PoisonError::into_inner);
-        let refused = self.refused.load(Ordering::Relaxed);
-        if law.observe(self.all.began.elapsed(), took, refused) == Verdict::Given {
+        let meanwhile =
+            Meanwhile { waited: self.all.pace.wait() * TURNS, refused: self.refused.load(Ordering::Relaxed) };
+        if law.observe(self.all.began.elapsed(), took, meanwhile) == Verdict::Given {
             self.refused.store(false, Ordering::Relaxed);
             self.limit.store(law.limit(), Ordering::Relaxed);
         }

@@ -8,11 +8,12 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use nexus_kernel::Role;
-use nexus_testkit::Person;
+use nexus_testkit::{Person, eventually};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{listen, started};
+use crate::support::{Listening, listen, started};
 
 #[tokio::test]
 async fn both_versions_of_http_are_spoken_on_one_port() {
@@ -183,5 +184,42 @@ async fn shutdown_lets_running_requests_end_and_takes_no_new_ones() {
     running.read_to_string(&mut reply).await.unwrap();
     assert!(reply.starts_with("HTTP/1.1 200") && reply.ends_with("42"), "{reply}");
     gateway.server.await.unwrap();
-    assert!(tokio::net::TcpStream::connect(gateway.address).await.is_err());
+    assert!(TcpStream::connect(gateway.address).await.is_err());
+}
+
+/// A connection from this address of the machine, once it was answered; `None` when it is closed without a word.
+async fn answered(gateway: &Listening, from: [u8; 4]) -> Option<TcpStream> {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    let mut stream = socket.connect(gateway.address).await.unwrap();
+    // It may be closed already.
+    let _ = stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).await.ok()?;
+    assert_eq!(&first, b"HTTP/1.1 200");
+    Some(stream)
+}
+
+#[tokio::test]
+async fn beyond_the_most_connections_nobody_comes_in_until_somebody_leaves() {
+    let kit = started(|config| {
+        config.gateway.connections = 6;
+        config.gateway.connections_per_address = 4;
+    })
+    .await;
+    let gateway = listen(&kit).await;
+    let (one, two, three) = ([127, 0, 0, 1], [127, 0, 0, 2], [127, 0, 0, 3]);
+    let mut inside = Vec::new();
+    for from in [one, one, one, one, two, two] {
+        if from == two && inside.len() == 4 {
+            assert!(answered(&gateway, one).await.is_none(), "one address has all of its own");
+        }
+        inside.push(answered(&gateway, from).await.expect("there is a place"));
+    }
+    for _ in 0..20 {
+        assert!(answered(&gateway, three).await.is_none(), "all are taken");
+    }
+    inside.pop();
+    inside.push(eventually("the place to be free", async || answered(&gateway, three).await).await);
+    assert!(answered(&gateway, two).await.is_none(), "and taken again");
 }

@@ -12,6 +12,7 @@ mod instances;
 mod limits;
 mod log;
 mod overload;
+mod plain;
 mod reading;
 mod routing;
 mod support;

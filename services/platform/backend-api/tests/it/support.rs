@@ -73,7 +73,7 @@ pub(crate) fn uploads() -> Service {
 }
 
 /// What the service saw.
-async fn echo(OriginalUri(uri): OriginalUri, headers: HeaderMap) -> Json<Value> {
+pub(crate) async fn echo(OriginalUri(uri): OriginalUri, headers: HeaderMap) -> Json<Value> {
     let headers: HashMap<&str, &str> =
         headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))).collect();
     Json(json!({"uri": uri.to_string(), "headers": headers}))
@@ -93,7 +93,7 @@ async fn stream() -> Body {
     Body::from_stream(first.chain(futures::stream::pending()))
 }
 
-async fn socket(upgrade: WebSocketUpgrade) -> Response {
+pub(crate) async fn socket(upgrade: WebSocketUpgrade) -> Response {
     upgrade.on_upgrade(|mut socket| async move {
         while let Some(Ok(message)) = socket.recv().await {
             if socket.send(message).await.is_err() {

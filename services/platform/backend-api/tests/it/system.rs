@@ -52,7 +52,12 @@ async fn dead_letters_are_listed_and_replayed_by_admins(backend: Backend) {
     let again = "/api/system/dead-letters/scheduler/session-mgr/1/replay";
     assert_eq!(kit.post(again).bearer(&member).send().await.expect(403).code(), "forbidden");
 
-    revoke(&kit, &Person::new(Role::Member)).await;
+    // One of theirs, and before and after it one of another organisation.
+    let stranger = Person::new(Role::Admin);
+    for tenant in [stranger.tenant, tenant, stranger.tenant] {
+        revoke(&kit, &Person::of(tenant, Role::Member)).await;
+    }
+    let again = "/api/system/dead-letters/scheduler/session-mgr/2/replay";
     let letter = eventually("the event's last attempt", async || {
         kit.clock.advance(Duration::from_secs(400));
         let reply = kit.get("/api/system/dead-letters").bearer(kit.token(&admin)).send().await.expect(200);
@@ -61,11 +66,25 @@ async fn dead_letters_are_listed_and_replayed_by_admins(backend: Backend) {
     .await;
     assert_eq!(
         (&letter["service"], &letter["source"], &letter["position"]),
-        (&"scheduler".into(), &"session-mgr".into(), &1.into())
+        (&"scheduler".into(), &"session-mgr".into(), &2.into())
     );
     assert_eq!(letter["type"], SessionRevoked::TYPE);
     assert!(letter["error"].as_str().unwrap().contains("not today"), "{letter}");
 
+    let theirs = eventually("the stranger's two", async || {
+        kit.clock.advance(Duration::from_secs(400));
+        let list = kit.get("/api/system/dead-letters?limit=1").bearer(kit.token(&stranger)).send().await.expect(200);
+        let first = list.value();
+        let next = first["next_cursor"].as_str()?;
+        let path = format!("/api/system/dead-letters?limit=1&cursor={next}");
+        Some([first, kit.get(&path).bearer(kit.token(&stranger)).send().await.expect(200).value()])
+    })
+    .await;
+    let positions = theirs.each_ref().map(|page| &page["items"][0]["position"]);
+    assert_eq!(positions, [&serde_json::json!(1), &serde_json::json!(3)]);
+    assert!(theirs[1]["next_cursor"].is_null(), "{}", theirs[1]);
+    let _ = kit.get("/api/system/dead-letters?cursor=eA").bearer(kit.token(&admin)).send().await.expect(400);
+    let _ = kit.post(again).bearer(kit.token(&stranger)).send().await.expect(404);
     let _ = kit.post(again).bearer(kit.token(&admin)).send().await.expect(204);
     for unknown in
         ["scheduler/session-mgr/99", "scheduler/..%2fx/1", "no-such/session-mgr/1", "scheduler/session-mgr/first"]

@@ -9,6 +9,7 @@ use http::{Request, StatusCode, Version};
 use http_body_util::Empty;
 use hyper::body::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use nexus_kernel::config::Config;
 use nexus_testkit::{Testkit, eventually};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -38,7 +39,12 @@ fn issue(folder: &Path) -> CertificateDer<'static> {
 }
 
 async fn secured(folder: &Path) -> Testkit {
+    secured_with(folder, |_| {}).await
+}
+
+async fn secured_with(folder: &Path, adjust: impl FnOnce(&mut Config)) -> Testkit {
     started(|config| {
+        adjust(config);
         config.public_url = format!("https://{HOST}");
         config.gateway.tls.certificate = folder.join("certificate.pem");
         config.gateway.tls.key = folder.join("key.pem");
@@ -158,4 +164,52 @@ async fn handshakes_that_never_end_keep_nobody_else_out() {
     // What is no TLS at all ends at once.
     let reply = gateway.exchange(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     assert!(!reply.contains("HTTP/1.1 200"), "{reply}");
+}
+
+#[tokio::test]
+async fn whoever_came_by_plain_http_before_the_end_is_still_sent_on() {
+    let folder = TempDir::new().unwrap();
+    issue(folder.path());
+    let kit = secured(folder.path()).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listening = backend_api::Listening::open(listener, kit.context("backend-api")).unwrap();
+    let plain = listening.redirect_address().unwrap();
+    let shutdown = CancellationToken::new();
+    let server = tokio::spawn(backend_api::serve(listening, shutdown.clone()));
+    let ask = async |mut stream: TcpStream| {
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n").await?;
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).await.map(|_| reply)
+    };
+    let early = TcpStream::connect(plain).await.unwrap();
+    // They are accepted in their order.
+    let reply = ask(TcpStream::connect(plain).await.unwrap()).await.unwrap();
+    assert!(reply.starts_with("HTTP/1.1 308"), "{reply}");
+    shutdown.cancel();
+    eventually("nobody else to be taken", async || TcpStream::connect(plain).await.err()).await;
+    let reply = ask(early).await.unwrap();
+    assert!(reply.starts_with("HTTP/1.1 308"), "{reply}");
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn beyond_the_most_connections_a_handshake_leads_nowhere() {
+    let folder = TempDir::new().unwrap();
+    let believed = connector(&issue(folder.path()), &TLS13, b"http/1.1");
+    let kit = secured_with(folder.path(), |config| config.gateway.connections = 2).await;
+    let gateway = listen(&kit).await;
+    let answered = async || {
+        let mut stream = shake(&gateway, &believed).await.ok()?;
+        // It may be closed already.
+        let _ = stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).await.ok()?;
+        Some(stream)
+    };
+    let (_first, second) = (answered().await.unwrap(), answered().await.unwrap());
+    for _ in 0..20 {
+        assert!(answered().await.is_none());
+    }
+    drop(second);
+    eventually("the place to be free", answered).await;
 }
