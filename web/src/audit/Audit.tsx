@@ -13,6 +13,7 @@ import { moment } from '../shared/format';
 import { LoadMore } from '../shared/LoadMore';
 import { notifyProblem } from '../shared/notify';
 import { PageHeader } from '../shared/PageHeader';
+import { ScrollingTable } from '../shared/ScrollingTable';
 import { ACTIONS, type Filter, NO_FILTER, OUTCOME_COLOR, OUTCOMES, queryOf } from './filter';
 import { save } from './save';
 
@@ -108,48 +109,35 @@ function Filters({ filter, people, onChange }: FiltersProps) {
 
 function Events({ events, names }: { events: SignInEvent[]; names: Map<string, string> }) {
   return (
-    <Table.ScrollContainer minWidth={760}>
-      <Table verticalSpacing="sm">
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>When</Table.Th>
-            <Table.Th>Who</Table.Th>
-            <Table.Th>What</Table.Th>
-            <Table.Th>Outcome</Table.Th>
-            <Table.Th>From</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {events.map((event) => (
-            <Table.Tr key={event.id}>
-              <Table.Td>{moment(event.happened_at)}</Table.Td>
-              <Table.Td>{names.get(event.user_id) ?? event.user_id}</Table.Td>
-              <Table.Td>
-                {event.action.replaceAll('-', ' ')}
-                {event.method && (
-                  <Text span inherit c="dimmed">
-                    {' '}
-                    by {event.method.replaceAll('-', ' ')}
-                  </Text>
-                )}
-              </Table.Td>
-              <Table.Td>
-                <Badge variant="light" color={OUTCOME_COLOR[event.outcome]}>
-                  {event.outcome.replaceAll('-', ' ')}
-                </Badge>
-              </Table.Td>
-              <Table.Td>
-                {event.device}
-                <Text span inherit c="dimmed">
-                  {' '}
-                  {event.address}
-                </Text>
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <ScrollingTable label="Sign-ins" minWidth={760} columns={['When', 'Who', 'What', 'Outcome', 'From']}>
+      {events.map((event) => (
+        <Table.Tr key={event.id}>
+          <Table.Td>{moment(event.happened_at)}</Table.Td>
+          <Table.Td>{names.get(event.user_id) ?? event.user_id}</Table.Td>
+          <Table.Td>
+            {event.action.replaceAll('-', ' ')}
+            {event.method && (
+              <Text span inherit c="dimmed">
+                {' '}
+                by {event.method.replaceAll('-', ' ')}
+              </Text>
+            )}
+          </Table.Td>
+          <Table.Td>
+            <Badge variant="light" color={OUTCOME_COLOR[event.outcome]}>
+              {event.outcome.replaceAll('-', ' ')}
+            </Badge>
+          </Table.Td>
+          <Table.Td>
+            {event.device}
+            <Text span inherit c="dimmed">
+              {' '}
+              {event.address}
+            </Text>
+          </Table.Td>
+        </Table.Tr>
+      ))}
+    </ScrollingTable>
   );
 }
 

@@ -167,6 +167,7 @@ fn invalid_token() -> HeaderValue {
     HeaderValue::from_static("Bearer realm=\"nexus-cos\", error=\"invalid_token\"")
 }
 
+#[expect(clippy::borrowed_box, reason = "the cache hands out its keys so")]
 fn remembered<T: Clone + Send + Sync + 'static>(life: Duration) -> Cache<Box<str>, T> {
     let weight = |token: &Box<str>, _: &T| u32::try_from(token.len()).unwrap_or(u32::MAX);
     Cache::builder().weigher(weight).max_capacity(REMEMBERED_BYTES).time_to_live(life).build()

@@ -42,7 +42,6 @@ impl Walk {
         }
     }
 
-    #[expect(clippy::print_stdout, reason = "the count is what the walk is for")]
     fn end(self, name: &str, operations: usize) {
         println!(
             "{name}: {operations} operations, {} requests, {} admitted",

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use nexus_backup::{BackupError, File, Keep, Repository, Summary};
-use nexus_kernel::config::Config;
+use nexus_kernel::config::{Config, SealKind};
 use nexus_kernel::{Clock, Timestamp, telemetry};
 
 use crate::archive::{Capture, Manifest, Piece};
@@ -54,12 +54,22 @@ fn make_now(config: &Config, clock: &Clock, runtime: &tokio::runtime::Handle) ->
     let parent = before.filter(|_| known.is_some()).map(|before| before.id);
     let made = repository.store(files, capture.manifest.taken_at.as_micros(), &host, parent.as_deref())?;
     super::print(&format!(
-        "Backup {} of {}: {}; {} bytes are new\n",
+        "Backup {} of {}: {}; {} bytes are new\n{}",
         made.id,
         capture.manifest.taken_at,
         told(&capture.manifest, capture.held),
-        made.added
+        made.added,
+        apart(config)
     ))
+}
+
+/// What no backup holds, where it is in the data folder and would be lost with it.
+fn apart(config: &Config) -> &'static str {
+    if config.keys.seal == SealKind::File && config.keys.file.as_os_str().is_empty() {
+        "keys/master.key is not in it: keep a copy apart, as nobody can sign in to a restored system without it\n"
+    } else {
+        ""
+    }
 }
 
 fn file(piece: Piece) -> File {

@@ -21,7 +21,7 @@ pub(crate) struct Load {
 
 impl Load {
     /// So many clients that send this request to this address until the end, each with pauses of its own, and that expect
-    /// this status.
+    /// this status; a server that has too much to do may send them away to come again.
     pub(crate) fn start(address: &str, path: &str, token: Option<&str>, expected: u16, clients: u64) -> Self {
         let bearer = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
         let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\n{bearer}\r\n");
@@ -63,10 +63,12 @@ impl Asking {
         let mut connection = None;
         while !stop.load(Ordering::Relaxed) {
             match exchange(&mut connection, &self.address, &self.request) {
-                Ok(status) if status == self.expected => {
+                Ok((status, _)) if status == self.expected => {
                     answered.fetch_add(1, Ordering::Relaxed);
                 }
-                Ok(status) => failed.push(format!("status {status}")),
+                // The machine has more to do than it can, and says so: the client comes again.
+                Ok((503, body)) if body.contains("\"overloaded\"") => {}
+                Ok((status, body)) => failed.push(format!("{status}: {body}")),
                 Err(error) => {
                     failed.push(error.to_string());
                     connection = None;
@@ -78,8 +80,13 @@ impl Asking {
     }
 }
 
-/// One request, on the connection that there is or on a new one; a server may say that it is the connection's last.
-fn exchange(connection: &mut Option<BufReader<TcpStream>>, address: &str, request: &str) -> std::io::Result<u16> {
+/// One request, on the connection that there is or on a new one; a server may say that it is the connection's last. The status
+/// and the body.
+fn exchange(
+    connection: &mut Option<BufReader<TcpStream>>,
+    address: &str,
+    request: &str,
+) -> std::io::Result<(u16, String)> {
     if connection.is_none() {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(REPLY))?;
@@ -105,9 +112,10 @@ fn exchange(connection: &mut Option<BufReader<TcpStream>>, address: &str, reques
             break;
         }
     }
-    stream.read_exact(&mut vec![0; length])?;
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body)?;
     if last {
         *connection = None;
     }
-    Ok(status)
+    Ok((status, String::from_utf8_lossy(&body).into_owned()))
 }

@@ -61,7 +61,7 @@ fn migrate_makes_every_schema_and_a_start_finds_them() {
     for _ in 0..2 {
         let output = nexus(folder.path(), &["migrate"]);
         assert!(output.status.success(), "{}", stderr(&output));
-        assert_eq!(stdout(&output), "9 services are up to date\n");
+        assert_eq!(stdout(&output), "11 services are up to date\n");
     }
     assert!(folder.path().join("data/state/session-mgr.sqlite").is_file());
     assert_eq!(Running::up(folder.path(), &[]).stop().code, Some(0));

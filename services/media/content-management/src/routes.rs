@@ -120,7 +120,8 @@ async fn create_content(
     let mut tx = ctx.store.begin(principal.tenant).await?;
     store::insert(&mut tx, &stored).await?;
     let location = format!("/api/content/{}", stored.content.id);
-    tx.commit_reply((StatusCode::CREATED, [(header::LOCATION, location)], reply(stored.content))).await
+    let reply = Versioned { version: stored.content.version, body: stored.content };
+    tx.commit_reply((StatusCode::CREATED, [(header::LOCATION, location)], reply)).await
 }
 
 /// Changes an item's title, description or visibility.

@@ -17,7 +17,7 @@ async fn a_request_reaches_the_service_of_the_longest_prefix_with_its_query() {
 async fn a_service_that_does_not_run_is_a_503_problem() {
     let kit = started(|_| {}).await;
     let token = kit.token(&Person::new(Role::Member));
-    let reply = kit.get("/api/keys/x").bearer(token).send().await.expect(503);
+    let reply = kit.get("/api/pvkeys/x").bearer(token).send().await.expect(503);
     assert_eq!(reply.code(), "unavailable");
     assert_eq!(reply.header("content-type"), "application/problem+json");
     assert!(!reply.header("retry-after").is_empty());
@@ -155,6 +155,7 @@ async fn other_services_reach_the_gateways_own_routes_without_its_limits() {
     })
     .await;
     for _ in 0..3 {
-        let _ = kit.get("/internal/dead-letters").from_service("scheduler").send().await.expect(200);
+        let path = format!("/internal/dead-letters?tenant={}", nexus_kernel::TenantId(uuid::Uuid::now_v7()));
+        let _ = kit.get(&path).from_service("scheduler").send().await.expect(200);
     }
 }
