@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { eventually } from '../interop/lib/nexus.mjs';
 
 const GATEWAY = 'backend-api';
-const SERVICES = [GATEWAY, 'user-auth', 'auth-service', 'session-mgr', 'token-mgr', 'key-service', 'content-management',
-  'puabo-dsp-upload-mgr', 'streamcore', 'streaming-service-v2'];
+const SERVICES = [GATEWAY, 'user-auth', 'auth-service', 'auth-service-v2', 'session-mgr', 'token-mgr', 'key-service',
+  'content-management', 'puabo-dsp-upload-mgr', 'streamcore', 'streaming-service-v2'];
 
 /** A port on which nobody listens. */
 export function freePort() {

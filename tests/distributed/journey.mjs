@@ -113,7 +113,8 @@ function casesOf(name, files) {
       const { cluster, token, gateways: [one, other] } = await started();
       const transcoding = await eventually('the film is transcoded', async () => cluster.transcoding());
       await transcoding.kill();
-      for (const service of ['user-auth', 'auth-service', 'session-mgr', 'token-mgr', 'content-management', 'streaming-service-v2']) {
+      for (const service of ['user-auth', 'auth-service', 'auth-service-v2', 'session-mgr', 'token-mgr', 'key-service', 'content-management',
+        'streaming-service-v2']) {
         await cluster.of(service)[0].kill();
       }
       state.content = await eventually('the upload becomes content', async () => {
@@ -171,7 +172,7 @@ function casesOf(name, files) {
     const { cluster } = await started();
     const count = cluster.instances.filter((instance) => instance.alive).length;
     await cluster.stop();
-    assert.equal(count, 10);
+    assert.equal(count, 12);
   }]);
   return { name, cases: Object.fromEntries(named), stop: () => state.cluster?.stop() };
 }
