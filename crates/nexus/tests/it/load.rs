@@ -21,7 +21,7 @@ pub(crate) struct Load {
 
 impl Load {
     /// So many clients that send this request to this address until the end, each with pauses of its own, and that expect
-    /// this status; a server that has too much to do may send them away to come again.
+    /// this status.
     pub(crate) fn start(address: &str, path: &str, token: Option<&str>, expected: u16, clients: u64) -> Self {
         let bearer = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
         let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\n{bearer}\r\n");
@@ -66,8 +66,6 @@ impl Asking {
                 Ok((status, _)) if status == self.expected => {
                     answered.fetch_add(1, Ordering::Relaxed);
                 }
-                // The machine has more to do than it can, and says so: the client comes again.
-                Ok((503, body)) if body.contains("\"overloaded\"") => {}
                 Ok((status, body)) => failed.push(format!("{status}: {body}")),
                 Err(error) => {
                     failed.push(error.to_string());

@@ -16,7 +16,9 @@ const PASSWORD: &str = "correct horse battery";
 /// The load of one client is more than one client may send.
 const NO_RATE_LIMITS: &str =
     "[gateway]\nrequests_per_second = 1000000\nburst = 1000000\nsign_in_per_minute = 1000000\n";
-/// More than the gateway lets in to a service that has become slow.
+/// As many as the gateway lets in however slow a service has become: none of them may be sent away.
+const LET_IN: u64 = 8;
+/// Enough that some of them are always between two requests.
 const CLIENTS: u64 = 32;
 
 fn isolated(folder: &Path, configuration: &str) -> Running {
@@ -134,7 +136,7 @@ async fn a_reload_under_load_replaces_every_process_and_fails_no_request() {
     let folder = tempfile::tempdir().unwrap();
     let mut running = isolated(folder.path(), NO_RATE_LIMITS);
     let token = set_up(&mut running);
-    let load = Load::start(&running.address(), "/api/users/me", Some(&token), 200, CLIENTS);
+    let load = Load::start(&running.address(), "/api/users/me", Some(&token), 200, LET_IN);
     load.goes_on("requests before the reload").await;
     for _ in 0..3 {
         let before = pids(&ps(folder.path()));
@@ -352,7 +354,7 @@ async fn on_postgresql_a_service_has_as_many_instances_as_it_is_given_and_one_ma
     };
     let processes = serving("user-auth", 2).await;
     serving("backend-api", 2).await;
-    let load = Load::start(&running.address(), "/api/users/me", Some(&token), 200, CLIENTS);
+    let load = Load::start(&running.address(), "/api/users/me", Some(&token), 200, LET_IN);
     load.goes_on("requests").await;
     signal("KILL", pids(&processes)[0]);
     load.goes_on("requests after a death").await;
